@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# deepseek_room(NAME DEPENDS room… SOURCES file…): one static library a room, deepseek::NAME.
+function(deepseek_room name)
+  cmake_parse_arguments(arg "" "" "DEPENDS;SOURCES" ${ARGN})
+  add_library(deepseek_${name} STATIC ${arg_SOURCES})
+  add_library(deepseek::${name} ALIAS deepseek_${name})
+  target_include_directories(deepseek_${name} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
+  foreach(room IN LISTS arg_DEPENDS)
+    target_link_libraries(deepseek_${name} PUBLIC deepseek_${room})
+  endforeach()
+endfunction()
+
+# deepseek_tests(ROOM LIBRARIES target… SOURCES file…): the binary test_ROOM, each case a ctest.
+function(deepseek_tests room)
+  cmake_parse_arguments(arg "" "" "LIBRARIES;SOURCES" ${ARGN})
+  add_executable(test_${room} ${arg_SOURCES})
+  target_include_directories(test_${room} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(test_${room} PRIVATE ${arg_LIBRARIES} deepseek_test_support
+    GTest::gtest_main)
+  gtest_discover_tests(test_${room} TEST_PREFIX "${room}." DISCOVERY_TIMEOUT 120
+    PROPERTIES TIMEOUT 300)
+endfunction()

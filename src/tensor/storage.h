@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace deepseek {
+
+/// A run of bytes with an owner: memory of our own (aligned to 64), or part of something else that
+/// stays alive as long as this does, such as a mapped file.
+class Storage {
+ public:
+  /// Uninitialised memory. Throws out_of_memory naming the size.
+  static std::shared_ptr<Storage> allocate(int64_t size_bytes);
+  static std::shared_ptr<Storage> borrow(std::span<const std::byte> bytes,
+                                         std::shared_ptr<const void> owner);
+  ~Storage();
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+
+  std::byte* data() const { return data_; }
+  int64_t size_bytes() const { return size_bytes_; }
+  bool writable() const { return owner_ == nullptr; }
+
+ private:
+  Storage(std::byte* data, int64_t size_bytes, std::shared_ptr<const void> owner)
+      : data_(data), size_bytes_(size_bytes), owner_(std::move(owner)) {}
+  std::byte* data_;
+  int64_t size_bytes_;
+  std::shared_ptr<const void> owner_;  // null when the memory is ours
+};
+
+}  // namespace deepseek
