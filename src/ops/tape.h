@@ -32,6 +32,7 @@ class Tape {
   Tensor grad(const Tensor& parameter) const;
 
  private:
+  friend bool is_recording(std::initializer_list<const Tensor*> inputs);
   friend Tensor record(Tensor out, std::vector<Tensor> inputs, Backward backward);
   friend Tensor recompute(const std::vector<Tensor>& inputs,
                           std::function<Tensor(const std::vector<Tensor>&)> body);
