@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "ops/weight.h"
+#include "tensor/tensor.h"
+
+namespace deepseek {
+
+/// The up-projection of MLA's latent, kv_b_proj, in whichever form a checkpoint has it.
+struct LatentUpWeights {
+  Weight fused;                 // [heads * (nope + v), rank], or undefined
+  std::vector<Weight> k_heads;  // a head's key part transposed, [rank, nope]; else empty
+  std::vector<Weight> v_heads;  // a head's value part, [v, rank]; else empty
+};
+
+/// Where modules take their parameters from, under the names published Hugging Face checkpoints
+/// use: a mapped checkpoint, a GGUF file, an initialiser.
+class ParamSource {
+ public:
+  virtual ~ParamSource() = default;
+
+  enum class Use { linear, gather };
+
+  /// A matrix [rows, cols] in the layout its use wants. Throws bad_file naming file and tensor when
+  /// it is missing or has another shape.
+  virtual Weight weight(const std::string& name, int64_t rows, int64_t cols, Use use) = 0;
+  /// A vector [size] as f32.
+  virtual Tensor vector(const std::string& name, int64_t size) = 0;
+  /// `<prefix>.kv_b_proj.weight` in either form.
+  virtual LatentUpWeights latent_up(const std::string& prefix, int64_t heads, int64_t nope,
+                                    int64_t v, int64_t rank) = 0;
+  virtual bool has(const std::string& name) const = 0;
+};
+
+}  // namespace deepseek
