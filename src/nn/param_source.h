@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "ops/weight.h"
 #include "tensor/tensor.h"
@@ -32,6 +33,15 @@ class ParamSource {
   virtual LatentUpWeights latent_up(const std::string& prefix, int64_t heads, int64_t nope,
                                     int64_t v, int64_t rank) = 0;
   virtual bool has(const std::string& name) const = 0;
+
+  /// A vector that is never trained.
+  virtual Tensor buffer(const std::string& name, int64_t size) { return vector(name, size); }
+  /// A router's matrix [experts, hidden], which computes in f32 whatever the model's type.
+  virtual Weight router(const std::string& name, int64_t rows, int64_t cols) {
+    return weight(name, rows, cols, Use::linear);
+  }
+  /// A weight that the caller derived from others, in the layout the linear kernels want.
+  virtual Weight placed(Weight derived) { return derived; }
 };
 
 }  // namespace deepseek
