@@ -39,8 +39,7 @@ class Linear {
   void attach(Lora lora);
 
  private:
-  friend std::vector<Tensor> forward_many(const Tensor& x,
-                                          std::span<const Linear* const> linears);
+  friend std::vector<Tensor> forward_many(const Tensor& x, std::span<const Linear* const> linears);
   Tensor finish(const Tensor& x, Tensor y) const;
 
   std::string name_;

@@ -23,8 +23,7 @@ Moe::Moe(ParamSource& source, const std::string& prefix, const Config& config)
                         take(".down_proj.weight", d, width)});
   }
   if (has_shared_experts_)
-    shared_experts_ =
-        Mlp(source, prefix + ".shared_experts", d, width * config.n_shared_experts);
+    shared_experts_ = Mlp(source, prefix + ".shared_experts", d, width * config.n_shared_experts);
 }
 
 Tensor Moe::forward(const Tensor& x_td, int64_t layer, Probe* probe) const {

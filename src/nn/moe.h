@@ -31,8 +31,8 @@ class Moe {
 
  private:
   RouterConfig router_;
-  Weight gate_;                      // [experts, hidden]
-  Tensor e_score_correction_bias_;   // [experts], or undefined
+  Weight gate_;                     // [experts, hidden]
+  Tensor e_score_correction_bias_;  // [experts], or undefined
   std::vector<ExpertWeights> experts_;
   Mlp shared_experts_;
   bool has_shared_experts_ = false;

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/placing_source.h"
+
+namespace deepseek {
+
+PlacingSource::PlacingSource(ParamSource& inner, Placement placement, NoticeSink notice)
+    : inner_(inner), placement_(placement), notice_(std::move(notice)) {}
+
+Weight PlacingSource::as_trainable(const std::string& name, const Weight& raw) {
+  const Tensor parameter = as_parameter(raw.dequantized().tensor());
+  parameters_.push_back({name, parameter});
+  return Weight::from_tensor(parameter);
+}
+
+Weight PlacingSource::place(const std::string& name, const Weight& raw, Use use) {
+  switch (placement_) {
+    case Placement::trainable:
+      return as_trainable(name, raw);
+    case Placement::mapped:
+      return raw;
+    case Placement::reference: {
+      const Weight dense = raw.dequantized();
+      return use == Use::linear ? dense.packed() : dense;
+    }
+    case Placement::native:
+      break;
+  }
+  if (use == Use::gather) return raw;
+  if (!has_linear_kernel(raw.format())) {
+    widened_bytes_ += raw.rows() * raw.cols() * 4 - raw.size_bytes();
+    if (notice_)
+      notice_(concat(name, ": ", format_info(raw.format()).name,
+                     " has no kernel of its own and is held as f32: ", size_text(raw.size_bytes()),
+                     " in the file, ", size_text(raw.rows() * raw.cols() * 4), " in memory"));
+  }
+  Weight packed = raw.packed();
+  inner_.release(raw);
+  return packed;
+}
+
+Weight PlacingSource::weight(const std::string& name, int64_t rows, int64_t cols, Use use) {
+  return place(name, inner_.weight(name, rows, cols, use), use);
+}
+
+Tensor PlacingSource::vector(const std::string& name, int64_t size) {
+  const Tensor value = inner_.vector(name, size);
+  if (placement_ != Placement::trainable) return value;
+  const Tensor parameter = as_parameter(value);
+  parameters_.push_back({name, parameter});
+  return parameter;
+}
+
+Tensor PlacingSource::buffer(const std::string& name, int64_t size) {
+  return inner_.buffer(name, size);
+}
+
+LatentUpWeights PlacingSource::latent_up(const std::string& prefix, int64_t heads, int64_t nope,
+                                         int64_t v, int64_t rank) {
+  LatentUpWeights raw = inner_.latent_up(prefix, heads, nope, v, rank);
+  if (placement_ == Placement::trainable && raw.fused.defined())
+    raw.fused = as_trainable(prefix + ".kv_b_proj.weight", raw.fused);
+  return raw;
+}
+
+Weight PlacingSource::placed(Weight derived) {
+  switch (placement_) {
+    case Placement::trainable:
+    case Placement::mapped:
+      return derived;
+    case Placement::reference:
+      return derived.dequantized().packed();
+    case Placement::native:
+      break;
+  }
+  return derived.packed();
+}
+
+}  // namespace deepseek

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+
+#include "nn/batch.h"
+#include "nn/layer_cache.h"
+#include "nn/linear.h"
+
+namespace deepseek {
+
+/// Self-attention of one decoder layer.
+class Attention {
+ public:
+  virtual ~Attention() = default;
+  /// x [T, d] -> [T, d]. Without a cache every span is a whole sequence; with one, the rows' keys
+  /// and values are appended first and each row sees its sequence up to itself.
+  virtual Tensor forward(const Tensor& x_td, const Batch& batch, const LayerCache* cache) const = 0;
+  virtual void each_linear(const std::function<void(Linear&)>& visit) = 0;
+};
+
+}  // namespace deepseek

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nn/latent_up.h"
+
+#include <algorithm>
+
+#include "ops/linear.h"
+#include "ops/shape.h"
+#include "tensor/float_convert.h"
+
+namespace deepseek {
+namespace {
+
+/// Rows [begin, begin + count) of a dense matrix.
+Tensor rows_of(const Tensor& matrix, int64_t begin, int64_t count) {
+  return matrix.slice(begin, begin + count);
+}
+
+Tensor transposed(const Tensor& matrix) {
+  const int64_t rows = matrix.dim(0), cols = matrix.dim(1);
+  const Tensor out = Tensor::empty({cols, rows});
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < cols; ++c) out.data()[c * rows + r] = matrix.data()[r * cols + c];
+  return out;
+}
+
+/// The values of `matrix`, which came from `format`, stored no wider than they need: bf16 and f16
+/// go back exactly, everything else stays f32.
+Weight stored_as(const Tensor& matrix, Format format) {
+  if (format != Format::bf16 && format != Format::f16) return Weight::from_tensor(matrix);
+  const auto storage = Storage::allocate(matrix.numel() * 2);
+  auto* to = reinterpret_cast<uint16_t*>(storage->data());
+  std::ranges::transform(matrix.values(), to, format == Format::bf16 ? f32_to_bf16 : f32_to_f16);
+  return Weight::from_rows(format, matrix.dim(0), matrix.dim(1), storage, 0);
+}
+
+/// The fused matrix from its split heads.
+Tensor join_heads(const LatentUpWeights& split, const LatentUp::Config& c) {
+  const Tensor out = Tensor::empty({c.heads * (c.nope + c.v), c.rank});
+  float* to = out.data();
+  for (size_t head = 0; head < split.k_heads.size(); ++head) {
+    const Tensor k = transposed(split.k_heads[head].dequantized().tensor());
+    to = std::ranges::copy(k.values(), to).out;
+    const Tensor v = split.v_heads[head].dequantized().tensor();
+    to = std::ranges::copy(v.values(), to).out;
+  }
+  return out;
+}
+
+}  // namespace
+
+LatentUp::LatentUp(ParamSource& source, const std::string& prefix, const Config& config)
+    : config_(config) {
+  const LatentUpWeights raw =
+      source.latent_up(prefix, config.heads, config.nope, config.v, config.rank);
+  if (config.expanded)
+    fused_ = raw.fused.defined() ? source.placed(raw.fused)
+                                 : source.placed(Weight::from_tensor(join_heads(raw, config)));
+  if (!config.absorbed) return;
+  if (!raw.fused.defined()) {
+    for (const Weight& head : raw.k_heads) k_heads_.push_back(source.placed(head));
+    for (const Weight& head : raw.v_heads) v_heads_.push_back(source.placed(head));
+    return;
+  }
+  const Tensor dense = raw.fused.dequantized().tensor();
+  for (int64_t head = 0; head < config.heads; ++head) {
+    const int64_t first = head * (config.nope + config.v);
+    const Tensor k = transposed(rows_of(dense, first, config.nope));
+    const Tensor v = rows_of(dense, first + config.nope, config.v);
+    k_heads_.push_back(source.placed(stored_as(k, raw.fused.format())));
+    v_heads_.push_back(source.placed(stored_as(v, raw.fused.format())));
+  }
+}
+
+Tensor LatentUp::expand(const Tensor& latent_tr) const {
+  return reshape(linear(latent_tr, fused_),
+                 {latent_tr.dim(0), config_.heads, config_.nope + config_.v});
+}
+
+Tensor LatentUp::absorb_query(const Tensor& q_nope, const Tensor& q_pe) const {
+  const int64_t tokens = q_nope.dim(0), rope = q_pe.dim(2), width = config_.rank + rope;
+  const Tensor out = Tensor::empty({tokens, config_.heads, width});
+  std::vector<LinearJob> jobs;
+  for (int64_t head = 0; head < config_.heads; ++head)
+    jobs.push_back({.weight = &k_heads_[static_cast<size_t>(head)],
+                    .x = q_nope.data() + head * config_.nope,
+                    .x_stride = config_.heads * config_.nope,
+                    .rows = tokens,
+                    .out = out.data() + head * width,
+                    .out_stride = config_.heads * width});
+  run_linear(jobs);
+  for (int64_t row = 0; row < tokens * config_.heads; ++row)
+    std::copy_n(q_pe.data() + row * rope, rope, out.data() + row * width + config_.rank);
+  return out;
+}
+
+Tensor LatentUp::project_values(const Tensor& context_thr) const {
+  const int64_t tokens = context_thr.dim(0);
+  const Tensor out = Tensor::empty({tokens, config_.heads, config_.v});
+  std::vector<LinearJob> jobs;
+  for (int64_t head = 0; head < config_.heads; ++head)
+    jobs.push_back({.weight = &v_heads_[static_cast<size_t>(head)],
+                    .x = context_thr.data() + head * config_.rank,
+                    .x_stride = config_.heads * config_.rank,
+                    .rows = tokens,
+                    .out = out.data() + head * config_.v,
+                    .out_stride = config_.heads * config_.v});
+  run_linear(jobs);
+  return out;
+}
+
+}  // namespace deepseek
