@@ -5,6 +5,8 @@
 #include <array>
 #include <iomanip>
 
+#include "core/utf8.h"
+
 namespace deepseek {
 
 std::string shape_text(std::span<const int64_t> shape) {
@@ -14,6 +16,19 @@ std::string shape_text(std::span<const int64_t> shape) {
     text += std::to_string(shape[i]);
   }
   return text + "]";
+}
+
+std::string printable(std::string_view text, size_t limit_bytes) {
+  std::string out;
+  while (!text.empty()) {
+    const Utf8Step step = read_utf8(text);
+    const auto size = static_cast<size_t>(step.size_bytes);
+    if (out.size() + size > limit_bytes) return out + "…";
+    const bool control = step.code_point < 0x20 || step.code_point == 0x7F;
+    append_utf8(out, control ? char32_t{0xFFFD} : step.code_point);
+    text.remove_prefix(size);
+  }
+  return out;
 }
 
 std::string size_text(uint64_t size_bytes) {

@@ -22,6 +22,10 @@ std::string concat(const Parts&... parts) {
 /// "[2, 3, 64]".
 std::string shape_text(std::span<const int64_t> shape);
 
+/// Text of unknown origin made fit for one line of a message: control characters and bytes that are
+/// not UTF-8 become U+FFFD, and what exceeds `limit_bytes` becomes "…".
+std::string printable(std::string_view text, size_t limit_bytes = 200);
+
 /// "1.50 GiB", "92.0 MiB", "17 bytes".
 std::string size_text(uint64_t size_bytes);
 

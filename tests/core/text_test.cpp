@@ -21,5 +21,11 @@ TEST(Text, FindsTheNearestName) {
   EXPECT_EQ(nearest_name("zebra-crossing", names), "");
 }
 
+TEST(Printable, KeepsUntrustedNamesOnOneShortLine) {
+  EXPECT_EQ(printable("model.layers.0 中"), "model.layers.0 中");
+  EXPECT_EQ(printable("a\nb\xff"), "a\uFFFDb\uFFFD");
+  EXPECT_EQ(printable("abcdef", 3), "abc…");
+}
+
 }  // namespace
 }  // namespace deepseek
