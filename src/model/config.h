@@ -24,12 +24,16 @@ struct RopeScalingConfig {
   std::optional<double> mscale, mscale_all_dim;      // yarn
   std::optional<double> attention_factor;            // yarn; wins over mscale
   std::vector<float> frequency_divisors;             // GGUF rope_freqs.weight; wins over llama3
+
+  bool operator==(const RopeScalingConfig&) const = default;
 };
 
 /// FP8 weights of a checkpoint (`quantization_config`, quant_method fp8).
 struct Fp8Config {
   int64_t block_rows = 128, block_cols = 128;  // weight_block_size
   bool ue8m0_scales = false;                   // scale_fmt ue8m0
+
+  bool operator==(const Fp8Config&) const = default;
 };
 
 /// What a decoder of the DeepSeek line is made of, normalised from config.json (both published
@@ -87,15 +91,19 @@ struct ModelConfig {
   }
   int64_t rope_dim() const { return attention == AttentionKind::mla ? qk_rope_head_dim : head_dim; }
 
-  /// Throws bad_file, beginning with `where`, when fields contradict each other or are absurd.
+  /// Throws bad_file, beginning with `where`, when fields contradict each other or are absurd: a
+  /// config that passes has sizes whose products fit and at most 2^50 parameters.
   void validate(const std::string& where) const;
+
+  bool operator==(const ModelConfig&) const = default;
 };
 
-/// Parameters implied by a config alone (no MTP layer): what the table of model sizes prints.
+/// Parameters implied by a valid config alone (no MTP layer): what the table of model sizes prints.
 struct ParameterCount {
   int64_t total = 0;
-  int64_t active = 0;  // read for one token: of the routed experts only the chosen ones
-  int64_t mtp = 0;     // of the MTP layers, without the shared embedding and head
+  int64_t active = 0;  // of the routed experts only the chosen ones, embedding and head included
+  int64_t mtp = 0;     // of the decoder layers of MTP, as published totals count them
+  int64_t mtp_projection = 0;  // of what joins those to the model: eh_proj and three norms each
 };
 ParameterCount count_parameters(const ModelConfig& config);
 
