@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/command.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <exception>
+#include <new>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "cli/console.h"
+#include "cli/flags.h"
+#include "cli/help.h"
+#include "cli/interrupt.h"
+#include "cli/setting.h"
+#include "core/error.h"
+#include "core/text.h"
+
+namespace deepseek::cli {
+namespace {
+
+constexpr std::string_view please_report = "; this is a bug in deepseek, please report it";
+constexpr size_t longest_message_bytes = 4000;
+constexpr std::string_view common_flags = "json lang config help";
+
+Language language_from(const Flags& flags) {
+  if (const auto chosen = flags.text("lang")) return *chosen == "zh" ? Language::zh : Language::en;
+  return language_of_environment();
+}
+
+/// --cpu and `cpu:` act through the variable, which is read when a kernel is first chosen.
+void apply_cpu_level(const Flags& flags) {
+  if (const auto level = flags.text("cpu")) ::setenv("DEEPSEEK_CPU", level->c_str(), 1);
+}
+
+int run_verb(std::span<const std::string_view> arguments) {
+  const Command& command = find_command(arguments.front());
+  const Flags flags = Flags::parse(command, arguments.subspan(1));
+  Console console(language_from(flags), flags.on("json"));
+  apply_cpu_level(flags);
+  int code = 0;
+  if (flags.on("help"))
+    print_help(command, console);
+  else
+    code = command.run(flags, console);
+  console.flush();
+  return code;
+}
+
+int report(ErrorKind kind, std::string_view message, bool as_json) {
+  Console console(Language::en, as_json);
+  const int code = exit_code(kind);
+  if (!as_json) {
+    console.notice(printable(message, longest_message_bytes));
+    return code;
+  }
+  const nlohmann::ordered_json error = {{"error",
+                                         {{"kind", error_kind_name(kind)},
+                                          {"message", printable(message, longest_message_bytes)},
+                                          {"exit_code", code}}}};
+  console.error_line(error.dump());
+  return code;
+}
+
+}  // namespace
+
+const Command& find_command(std::string_view name) {
+  std::vector<std::string> names;
+  for (const Command& command : commands()) {
+    if (command.name == name) return command;
+    names.emplace_back(command.name);
+  }
+  const std::string_view nearest = nearest_name(name, names);
+  const std::string hint = nearest.empty() ? "" : concat("did you mean ", nearest, "? ");
+  fail(ErrorKind::invalid_input, "unknown verb '", name, "'; ", hint, "see 'deepseek help'");
+}
+
+std::vector<std::string_view> flag_names(const Command& command) {
+  std::vector<std::string_view> names;
+  for (const std::string_view list : {command.flags, common_flags})
+    for (const std::string& word : split_words(list))
+      if (const Setting* setting = find_setting(word)) names.push_back(setting->name);
+  return names;
+}
+
+int run_command_line(std::span<const std::string_view> arguments) {
+  std::vector<std::string_view> words(arguments.begin(), arguments.end());
+  if (words.empty()) words.push_back("help");
+  if (words.front() == "-h" || words.front() == "--help") words.front() = "help";
+  if (words.front() == "--version") words.front() = "version";
+  const bool as_json = std::find(words.begin(), words.end(), "--json") != words.end();
+  try {
+    return run_verb(words);
+  } catch (const OutputClosed&) {
+    return 0;
+  } catch (const Error& error) {
+    const bool ours = error.kind() == ErrorKind::internal;
+    return report(error.kind(), concat(error.what(), ours ? please_report : ""), as_json);
+  } catch (const std::bad_alloc&) {
+    return report(ErrorKind::out_of_memory,
+                  "out of memory; a smaller --ctx or --cache-bytes needs less", as_json);
+  } catch (const std::exception& error) {
+    return report(ErrorKind::internal, concat(error.what(), please_report), as_json);
+  }
+}
+
+}  // namespace deepseek::cli

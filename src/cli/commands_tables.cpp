@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/command.h"
+#include "cli/verbs/verbs.h"
+
+namespace deepseek::cli {
+namespace {
+
+constexpr Command rows[] = {
+    {"config", "ACTION",
+     "cpu threads ctx cache-bytes adapter precision temperature top-k top-p min-p "
+     "repetition-penalty frequency-penalty presence-penalty seed max-tokens system think",
+     "deepseek config show\n"
+     "deepseek config show --threads 2 --json",
+     run_config},
+    {"completion", "SHELL", "",
+     "source <(deepseek completion bash)\n"
+     "deepseek completion fish > ~/.config/fish/completions/deepseek.fish",
+     run_completion, false},
+    {"help", "[VERB]", "",
+     "deepseek help tokenize\n"
+     "deepseek help exit-codes",
+     run_help, false},
+    {"version", "", "", "deepseek version --json", run_version, false},
+};
+
+}  // namespace
+
+std::span<const Command> commands() { return rows; }
+
+}  // namespace deepseek::cli

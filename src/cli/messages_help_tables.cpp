@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+
+#include "cli/messages.h"
+
+namespace deepseek::cli {
+namespace {
+
+constexpr std::array rows{
+    MessageRow{"help.usage", "Usage: {}", "用法：{}"},
+    MessageRow{"help.verbs", "Verbs:", "命令："},
+    MessageRow{"help.flags", "Flags:", "选项："},
+    MessageRow{"help.examples", "Examples:", "示例："},
+    MessageRow{"help.more",
+               "'deepseek help VERB' shows flags and examples; 'deepseek help exit-codes' what "
+               "scripts can rely on.",
+               "“deepseek help 命令” 查看选项和示例；“deepseek help exit-codes” 查看退出码。"},
+
+    MessageRow{"verb.run", "chat with a model; with a pipe, answer one message",
+               "与模型对话；从管道读入时回答一条消息"},
+    MessageRow{
+        "verb.run.about",
+        "Chats with a model (the starter model when none is named). When standard input is "
+        "not a terminal, all of it is one message and standard output is the answer alone.",
+        "与模型对话（不指定模型时使用 starter）。标准输入不是终端时，其全部内容作为一条消息，"
+        "标准输出只有回答。"},
+    MessageRow{"verb.generate", "complete a prompt", "续写一段提示"},
+    MessageRow{"verb.generate.about",
+               "Continues a prompt as it is, or as a chat message with --chat, with every sampling "
+               "flag. Without --prompt or --prompt-file the prompt is read from standard input.",
+               "按原样续写提示；加 --chat 时作为对话消息处理。支持全部采样选项。未给出 --prompt 或 "
+               "--prompt-file 时从标准输入读取。"},
+    MessageRow{"verb.tokenize", "text to token ids and back", "文本与词元编号互相转换"},
+    MessageRow{
+        "verb.tokenize.about",
+        "Prints the token ids and pieces of a text: --text, --file, or standard input. With "
+        "--jsonl each line is a JSON string and each answer an array of ids; with --decode "
+        "the other way round.",
+        "打印文本的词元编号和片段，文本来自 --text、--file 或标准输入。加 --jsonl 时每行一个 "
+        "JSON 字符串，每行输出一个编号数组；加 --decode 时方向相反。"},
+    MessageRow{"verb.template", "chat messages to the prompt a model sees",
+               "把对话消息渲染成模型看到的提示"},
+    MessageRow{"verb.template.about",
+               "Renders the chat template of a model, or a Jinja file, with the JSON object on "
+               "standard input (messages, tools, add_generation_prompt and any other name). With "
+               "--jsonl one object a line, one JSON string a line out.",
+               "用标准输入中的 JSON 对象（messages、tools、add_generation_prompt 等）渲染模型的对话"
+               "模板或 Jinja 文件。加 --jsonl 时每行一个对象，每行输出一个 JSON 字符串。"},
+    MessageRow{"verb.show", "what a model is made of, and the memory it needs",
+               "模型的组成与所需内存"},
+    MessageRow{
+        "verb.show.about",
+        "Architecture, parameters, tensors, formats, context, template, and memory at given "
+        "context lengths, from the configuration or file header alone.",
+        "仅根据配置或文件头显示架构、参数量、张量、格式、上下文、模板，以及给定上下文长度下的"
+        "内存需求。"},
+    MessageRow{"verb.trace", "write the numbers inside a model", "写出模型内部的数值"},
+    MessageRow{"verb.trace.about",
+               "Runs lists of token ids and writes logits, hidden states, router choices, losses "
+               "and gradients as safetensors, for comparison with any other implementation.",
+               "对词元编号列表进行计算，把 logits、隐藏状态、路由选择、损失和梯度写成 safetensors，"
+               "便于与其他实现比较。"},
+    MessageRow{"verb.perplexity", "how well a model predicts a text", "模型对文本的预测能力"},
+    MessageRow{"verb.perplexity.about",
+               "Mean negative log-likelihood and perplexity of a text file, or of token ids, with "
+               "their standard error. Windows and strides are stated in the result.",
+               "文本文件或词元编号的平均负对数似然、困惑度及其标准误差；结果会注明窗口和步长。"},
+    MessageRow{"verb.bench", "measure speed", "测量速度"},
+    MessageRow{"verb.bench.about",
+               "Prefill and decode speed of a model at given lengths and depths, beside the "
+               "measured ceiling of the machine; 'deepseek bench kernels' measures every kernel.",
+               "在给定长度和深度下测量模型的预填充与解码速度，并与机器的实测上限对比；"
+               "“deepseek bench kernels” 测量每个计算核。"},
+    MessageRow{"verb.convert", "convert between Hugging Face folders and GGUF",
+               "在 Hugging Face 文件夹与 GGUF 之间转换"},
+    MessageRow{"verb.convert.about",
+               "Writes a model in the other format: a folder becomes a GGUF file, a GGUF file a "
+               "folder.",
+               "把模型写成另一种格式：文件夹转为 GGUF 文件，GGUF 文件转为文件夹。"},
+    MessageRow{"verb.pull", "download a model into the model cache", "下载模型到缓存"},
+    MessageRow{
+        "verb.pull.about",
+        "Downloads org/name, one file or one quantisation of it (org/name:Q4_K_M), checks "
+        "the hashes and keeps it in the Hugging Face cache. Interrupted downloads resume. "
+        "HF_ENDPOINT, HF_TOKEN, HF_HOME, HF_HUB_CACHE and HF_HUB_OFFLINE are honoured.",
+        "下载 org/name，或其中的一个文件、一种量化（org/name:Q4_K_M），校验哈希后存入 Hugging "
+        "Face 缓存；中断的下载会续传。遵循 HF_ENDPOINT、HF_TOKEN、HF_HOME、HF_HUB_CACHE 和 "
+        "HF_HUB_OFFLINE。"},
+    MessageRow{"verb.list", "models in the model cache", "列出缓存中的模型"},
+    MessageRow{"verb.list.about", "Lists the models in the cache with their files and sizes.",
+               "列出缓存中的模型及其文件和大小。"},
+    MessageRow{"verb.rm", "delete a model from the model cache", "从缓存中删除模型"},
+    MessageRow{"verb.rm.about",
+               "Deletes a model, or one file of it, and frees what nothing else refers to. Asks "
+               "first; --yes answers for you.",
+               "删除模型或其中一个文件，并释放不再被引用的数据。会先询问；--yes 表示同意。"},
+    MessageRow{"verb.doctor", "what this machine offers and what is chosen on it",
+               "检查本机能力与所选计算核"},
+    MessageRow{"verb.doctor.about",
+               "CPU features, the kernels chosen, threads, memory, measured memory bandwidth and "
+               "the model cache.",
+               "CPU 特性、所选计算核、线程、内存、实测内存带宽和模型缓存。"},
+    MessageRow{"verb.config", "settings and where each came from", "各项设置及其来源"},
+    MessageRow{"verb.config.about",
+               "'config show' prints every setting with its value and where it came from: a flag, "
+               "a DEEPSEEK_* variable, config.yaml, or the default.",
+               "“config show” 打印每项设置的值及来源：选项、DEEPSEEK_* 环境变量、config.yaml 或"
+               "默认值。"},
+    MessageRow{"verb.completion", "completion script for a shell", "生成 shell 补全脚本"},
+    MessageRow{"verb.completion.about", "Prints a completion script for bash, zsh or fish.",
+               "打印 bash、zsh 或 fish 的补全脚本。"},
+    MessageRow{"verb.help", "this page, or that of a verb", "显示帮助"},
+    MessageRow{"verb.help.about", "Shows all verbs, one verb, or the table of exit codes.",
+               "显示全部命令、某个命令或退出码表。"},
+    MessageRow{"verb.version", "the version", "显示版本"},
+    MessageRow{"verb.version.about", "Prints version and compiler.", "打印版本和编译器。"},
+
+    MessageRow{"flag.help", "show this page", "显示本页"},
+    MessageRow{"flag.config", "read settings from FILE instead of the usual config.yaml",
+               "从 FILE 读取设置，代替默认的 config.yaml"},
+    MessageRow{"flag.lang", "language of help and notices", "帮助和提示的语言"},
+    MessageRow{"flag.json", "print the result as JSON", "以 JSON 打印结果"},
+    MessageRow{"flag.cpu", "use no more of the CPU than this", "限制使用的 CPU 指令集"},
+    MessageRow{"flag.threads", "threads to compute with; all CPUs when not given",
+               "计算线程数；默认使用全部 CPU"},
+    MessageRow{"flag.ctx", "longest context in tokens", "最大上下文长度（词元）"},
+    MessageRow{"flag.cache-bytes", "memory for keys and values, such as 2GiB",
+               "键值缓存的内存，例如 2GiB"},
+    MessageRow{"flag.adapter", "apply the PEFT LoRA adapter in DIR",
+               "应用 DIR 中的 PEFT LoRA 适配器"},
+    MessageRow{"flag.precision",
+               "f32: reference arithmetic; native: the packed weights as they are",
+               "f32：参考算术；native：直接使用压缩权重"},
+    MessageRow{"flag.temperature", "0 takes the likeliest token", "温度；0 表示总取最可能的词元"},
+    MessageRow{"flag.top-k", "draw from the N likeliest tokens; 0: from all",
+               "只从最可能的 N 个词元中抽取；0 表示全部"},
+    MessageRow{"flag.top-p", "draw from the likeliest tokens that make up this probability",
+               "只从累计概率达到此值的最可能词元中抽取"},
+    MessageRow{"flag.min-p", "leave out tokens below this share of the likeliest one",
+               "去掉概率低于最大概率此比例的词元"},
+    MessageRow{"flag.repetition-penalty", "divide the score of tokens seen before; 1: off",
+               "降低已出现词元的分数；1 表示关闭"},
+    MessageRow{"flag.frequency-penalty", "subtract this for each time a token was generated",
+               "词元每生成一次减去的分数"},
+    MessageRow{"flag.presence-penalty", "subtract this once from tokens that were generated",
+               "已生成词元一次性减去的分数"},
+    MessageRow{"flag.seed", "same seed, same answer", "相同种子得到相同回答"},
+    MessageRow{"flag.max-tokens", "longest answer in tokens", "回答的最大长度（词元）"},
+    MessageRow{"flag.stop", "end before this text; may be given several times",
+               "遇到此文本前停止；可多次给出"},
+    MessageRow{"flag.logit-bias", "add X to the score of token ID; may be given several times",
+               "给编号 ID 的词元分数加 X；可多次给出"},
+    MessageRow{"flag.system", "system message of the chat", "对话的系统消息"},
+    MessageRow{"flag.think", "ask the template for reasoning, --no-think against it",
+               "要求模板开启推理；--no-think 关闭"},
+    MessageRow{"flag.prompt", "the prompt", "提示文本"},
+    MessageRow{"flag.prompt-file", "read the prompt from FILE", "从 FILE 读取提示"},
+    MessageRow{"flag.chat", "the prompt is a chat message for the model's template",
+               "把提示作为对话消息套用模型的模板"},
+    MessageRow{"flag.logprobs", "report log-probabilities of the N likeliest tokens",
+               "给出最可能的 N 个词元的对数概率"},
+    MessageRow{"flag.text", "the text", "文本"},
+    MessageRow{"flag.file", "read the text from FILE", "从 FILE 读取文本"},
+    MessageRow{"flag.jsonl", "a JSON value a line in, a JSON value a line out",
+               "每行输入一个 JSON 值，每行输出一个 JSON 值"},
+    MessageRow{"flag.add-special", "add what the model's post-processor adds (BOS …)",
+               "加上后处理器添加的词元（BOS 等）"},
+    MessageRow{"flag.parse-special", "special tokens in the text are ordinary text",
+               "把文本中的特殊词元当作普通文本"},
+    MessageRow{"flag.decode", "ids to text", "从编号还原文本"},
+    MessageRow{"flag.skip-special", "leave special tokens out of decoded text",
+               "还原文本时省略特殊词元"},
+    MessageRow{"flag.tokens-file", "JSON file: a list of lists of token ids",
+               "JSON 文件：词元编号列表的列表"},
+    MessageRow{"flag.out", "write to FILE", "写入 FILE"},
+    MessageRow{"flag.logits", "logits of which positions", "写出哪些位置的 logits"},
+    MessageRow{"flag.hidden", "write hidden states, attention outputs and router choices",
+               "写出隐藏状态、注意力输出和路由选择"},
+    MessageRow{"flag.loss", "write the mean cross-entropy", "写出平均交叉熵"},
+    MessageRow{"flag.labels-file", "JSON file of labels shaped like the tokens; -100 is left out",
+               "与词元同形状的标签 JSON 文件；-100 不计入"},
+    MessageRow{"flag.grad", "write the gradient of the mean loss for every parameter",
+               "写出平均损失对每个参数的梯度"},
+    MessageRow{"flag.mtp", "write logits of the first MTP layer, fed with this hidden state",
+               "写出第一个 MTP 层的 logits，输入为此隐藏状态"},
+    MessageRow{"flag.mtp-lambda", "weight of the MTP loss in the gradient",
+               "MTP 损失在梯度中的权重"},
+    MessageRow{"flag.cache", "compute through the cache: N tokens first, then one at a time",
+               "通过缓存计算：先 N 个词元，再逐个"},
+    MessageRow{"flag.generate", "write N greedily chosen tokens", "写出贪心选出的 N 个词元"},
+    MessageRow{"flag.ids-file", "JSON file of token ids instead of a text",
+               "用词元编号的 JSON 文件代替文本"},
+    MessageRow{"flag.window", "tokens a window holds", "每个窗口的词元数"},
+    MessageRow{"flag.stride", "tokens from one window to the next", "相邻窗口之间的词元数"},
+    MessageRow{"flag.context", "memory at this context length; may be given several times",
+               "给出此上下文长度下的内存；可多次给出"},
+    MessageRow{"flag.tensors", "list every tensor", "列出每个张量"},
+    MessageRow{"flag.prefill", "prompt length to measure; may be given several times",
+               "要测量的提示长度；可多次给出"},
+    MessageRow{"flag.decode-tokens", "tokens to decode for each measurement",
+               "每次测量解码的词元数"},
+    MessageRow{"flag.depth", "tokens in the cache before measuring; may be given several times",
+               "测量前缓存中的词元数；可多次给出"},
+    MessageRow{"flag.repeat", "measurements of each kind", "每种测量的次数"},
+    MessageRow{"flag.type", "type of the weights to write", "写出权重的类型"},
+    MessageRow{"flag.revision", "branch, tag or commit", "分支、标签或提交"},
+    MessageRow{"flag.yes", "do not ask", "不再询问"},
+};
+
+}  // namespace
+
+std::span<const MessageRow> help_messages() { return rows; }
+
+}  // namespace deepseek::cli

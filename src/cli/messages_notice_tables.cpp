@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+
+#include "cli/messages.h"
+
+namespace deepseek::cli {
+namespace {
+
+constexpr std::array rows{
+    MessageRow{"exit.done", "done", "完成"},
+    MessageRow{"exit.internal", "internal: a bug in deepseek, please report it",
+               "内部错误：deepseek 的缺陷，请反馈"},
+    MessageRow{"exit.invalid_input", "usage: flag, value or combination",
+               "用法：选项、取值或组合有误"},
+    MessageRow{"exit.bad_file", "bad file: model, config, data, recipe",
+               "文件有误：模型、配置、数据或配方"},
+    MessageRow{"exit.not_found", "not found", "未找到"},
+    MessageRow{"exit.unsupported", "unsupported: known, but not done here", "不支持：已知但未实现"},
+    MessageRow{"exit.out_of_memory", "out of memory, cache or disk", "内存、缓存或磁盘不足"},
+    MessageRow{"exit.network", "network, or the remote refused", "网络错误或被远端拒绝"},
+    MessageRow{"exit.busy", "busy: port, lock", "忙：端口或锁被占用"},
+    MessageRow{"exit.interrupted", "interrupted", "被中断"},
+
+    MessageRow{"origin.default", "default", "默认"},
+    MessageRow{"origin.file", "file", "文件"},
+    MessageRow{"origin.environment", "environment", "环境变量"},
+    MessageRow{"origin.flag", "flag", "选项"},
+    MessageRow{"config.file", "Settings of {}:", "{} 的设置："},
+    MessageRow{"config.no_file", "Settings (no config.yaml):", "设置（没有 config.yaml）："},
+    MessageRow{"config.ignored", "{} is no setting of deepseek and is ignored",
+               "{} 不是 deepseek 的设置，已忽略"},
+
+    MessageRow{"progress.open", "{}: {}, {}", "{}：{}，{}"},
+    MessageRow{"progress.bounded", "{}: {} of {} ({}%), {}, {} left",
+               "{}：{} / {}（{}%），{}，剩余 {}"},
+};
+
+}  // namespace
+
+std::span<const MessageRow> notice_messages() { return rows; }
+
+}  // namespace deepseek::cli

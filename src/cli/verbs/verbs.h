@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cli/console.h"
+#include "cli/flags.h"
+
+namespace deepseek::cli {
+
+// What each verb runs; each answers the exit code.
+int run_completion(const Flags& flags, Console& console);
+int run_config(const Flags& flags, Console& console);
+int run_help(const Flags& flags, Console& console);
+int run_version(const Flags& flags, Console& console);
+
+}  // namespace deepseek::cli

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace deepseek::testing {
+
+/// One call of the built binary.
+struct Call {
+  std::vector<std::string> arguments;
+  std::string input = {};
+  /// On top of PATH, HOME and the like; the DEEPSEEK_*, HF_*, locale and NO_COLOR variables of the
+  /// caller are not passed on.
+  std::map<std::string, std::string> environment = {};
+  std::string output_path = {};  // of standard output, when it is not to be captured
+};
+
+struct Outcome {
+  int exit_code = -1;  // -signal when one ended it
+  std::string out, error;
+};
+
+/// Runs the binary to its end, in an empty home folder unless HOME is given.
+Outcome run_deepseek(const Call& call);
+
+}  // namespace deepseek::testing
