@@ -49,6 +49,8 @@ class Weight {
   Weight packed() const;
   /// The same matrix as dense f32 rows.
   Weight dequantized() const;
+  /// Rows [first, first + count) as f32 [count, cols].
+  Tensor dequantized_rows(int64_t first, int64_t count) const;
   /// Writes row `index` as f32 [cols].
   void row(int64_t index, float* out) const;
 

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/linear.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/linear_layout.h"
+#include "kernels/linear_variants.h"
+#include "kernels/scalar/panel_block.h"
+#include "tensor/float_convert.h"
+
+namespace deepseek::kernels {
+namespace {
+
+using Run = void (*)(const LinearArgs&) noexcept;
+
+constexpr LinearFamily family(const char* name, Run scalar) {
+  return {name, {{{"scalar", Device::cpu, 0, scalar}}}};
+}
+
+constexpr std::array<LinearFamily, 16> families{{
+    family("linear_f32", scalar::linear_f32),
+    family("linear_f16", scalar::linear_f16),
+    family("linear_bf16", scalar::linear_bf16),
+    family("linear_fp8", scalar::linear_fp8),
+    family("linear_q4_0", scalar::linear_q4_0),
+    family("linear_q4_1", scalar::linear_q4_1),
+    family("linear_q5_0", scalar::linear_q5_0),
+    family("linear_q5_1", scalar::linear_q5_1),
+    family("linear_q8_0", scalar::linear_q8_0),
+    family("linear_q2_k", scalar::linear_q2_k),
+    family("linear_q3_k", scalar::linear_q3_k),
+    family("linear_q4_k", scalar::linear_q4_k),
+    family("linear_q5_k", scalar::linear_q5_k),
+    family("linear_q6_k", scalar::linear_q6_k),
+    family("linear_iq4_nl", scalar::linear_iq4_nl),
+    family("linear_iq4_xs", scalar::linear_iq4_xs),
+}};
+
+/// Place in `families`, or -1.
+int family_index(Format format) {
+  switch (format) {
+    case Format::f32:
+      return 0;
+    case Format::f16:
+      return 1;
+    case Format::bf16:
+      return 2;
+    case Format::fp8:
+      return 3;
+    case Format::q4_0:
+      return 4;
+    case Format::q4_1:
+      return 5;
+    case Format::q5_0:
+      return 6;
+    case Format::q5_1:
+      return 7;
+    case Format::q8_0:
+      return 8;
+    case Format::q2_k:
+      return 9;
+    case Format::q3_k:
+      return 10;
+    case Format::q4_k:
+      return 11;
+    case Format::q5_k:
+      return 12;
+    case Format::q6_k:
+      return 13;
+    case Format::iq4_nl:
+      return 14;
+    case Format::iq4_xs:
+      return 15;
+    default:
+      return -1;
+  }
+}
+
+constexpr std::array<const BlockLayout*, 16> layouts{
+    nullptr,      nullptr,      nullptr,        nullptr,       &layout_q4_0, &layout_q4_1,
+    &layout_q5_0, &layout_q5_1, &layout_q8_0,   &layout_q2_k,  &layout_q3_k, &layout_q4_k,
+    &layout_q5_k, &layout_q6_k, &layout_iq4_nl, &layout_iq4_xs};
+
+template <class T>
+T read(const std::byte* panel, int64_t index) {
+  T value;
+  std::memcpy(&value, panel + index * int64_t{sizeof(T)}, sizeof(T));
+  return value;
+}
+
+int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+void block_row(const BlockLayout& layout, const std::byte* panel, int64_t cols, int64_t index,
+               float* out) {
+  for (int64_t b = 0; b < cols / 32; ++b) {
+    const scalar::PanelBlock block =
+        scalar::decode_block(layout, reinterpret_cast<const unsigned char*>(panel), b);
+    for (int k = 0; k < 32; ++k) {
+      const float value = block.scale[k / layout.group][index] * float(block.q[k][index]);
+      out[32 * b + k] = layout.has_min ? value + block.min[k / layout.group][index] : value;
+    }
+  }
+}
+
+}  // namespace
+
+const QuantizeFamily quantize_activations{
+    "quantize_activations", {{{"scalar", Device::cpu, 0, scalar::quantize_activations}}}};
+
+const LinearFamily* linear_family(Format format) {
+  const int index = family_index(format);
+  return index < 0 ? nullptr : &families[size_t(index)];
+}
+
+std::span<const LinearFamily> linear_families() { return families; }
+
+const BlockLayout* block_layout(Format format) {
+  const int index = family_index(format);
+  return index < 0 ? nullptr : layouts[size_t(index)];
+}
+
+int64_t panel_bytes(Format format, int64_t cols, int64_t block_cols) {
+  if (const BlockLayout* layout = block_layout(format))
+    return divide_up(cols, layout->unit_cols()) * layout->unit_bytes();
+  switch (format) {
+    case Format::f32:
+      return cols * 4 * panel_width;
+    case Format::f16:
+      return cols * 2 * panel_width;
+    case Format::bf16:
+      return divide_up(cols, 2) * 4 * panel_width;
+    case Format::fp8:
+      return (divide_up(cols, block_cols) * 4 + cols) * panel_width;
+    default:
+      return 0;
+  }
+}
+
+void panel_row(Format format, const std::byte* panel, int64_t cols, int64_t block_cols,
+               int64_t index, float* out) {
+  if (const BlockLayout* layout = block_layout(format))
+    return block_row(*layout, panel, cols, index, out);
+  const auto at = [&](int64_t k) { return k * panel_width + index; };
+  for (int64_t k = 0; k < cols; ++k) switch (format) {
+      case Format::f32:
+        out[k] = read<float>(panel, at(k));
+        break;
+      case Format::f16:
+        out[k] = f16_to_f32(read<uint16_t>(panel, at(k)));
+        break;
+      case Format::bf16:
+        out[k] = bf16_to_f32(read<uint16_t>(panel, k / 2 * 2 * panel_width + 2 * index + k % 2));
+        break;
+      default: {
+        const int64_t codes = divide_up(cols, block_cols) * 4 * panel_width;
+        out[k] = e4m3_to_f32(read<uint8_t>(panel + codes, at(k))) *
+                 read<float>(panel, at(k / block_cols));
+      }
+    }
+}
+
+}  // namespace deepseek::kernels

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <stdint.h>
+
+// Plain data alone: this header is compiled with the flags of every instruction set.
+
+namespace deepseek::kernels {
+
+/// Outputs of one panel: a panel holds 16 rows of a weight [outputs, cols], interleaved.
+constexpr int64_t panel_width = 16;
+
+/// Columns that share one scale of the quantised activations.
+constexpr int64_t activation_block = 32;
+
+/// 32 activations as int8 in one cache line: x = d * q.
+struct alignas(64) ActivationBlock {
+  int8_t q[activation_block];
+  float d;                // max |x| / 127; NaN when one of the 32 is not finite
+  int32_t minus_sum;      // -(sum of q)
+  int32_t minus_half[2];  // the same for q[0, 16) and q[16, 32)
+  float sum;              // d * sum of q
+  float half[2];
+  float unused;
+};
+
+/// out[r, n] = sum over k of x[r, k] * weight[n, k], for the outputs of consecutive panels.
+struct LinearArgs {
+  const unsigned char* panels;  // the first panel
+  int64_t panel_bytes;          // from one panel to the next
+  int64_t outputs;              // from the first panel on; the last panel may be used in part
+  int64_t cols;
+  int64_t block_cols;    // fp8: columns that share a scale
+  const void* const* x;  // [rows] f32 [cols], or ActivationBlock [cols / 32] for block formats
+  float* const* out;     // [rows] f32; the first output is written at out_offset
+  int64_t out_offset;
+  int64_t rows;
+  bool accumulate;  // f32: the chains start from what `out` holds instead of zero
+};
+
+/// Rows of activations, rounded to int8 for the block formats.
+struct QuantizeArgs {
+  const float* x;  // [cols], cols a multiple of 32
+  int64_t cols;
+  ActivationBlock* out;  // [cols / 32]
+};
+
+}  // namespace deepseek::kernels

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/weight.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/thread_pool.h"
+#include "kernels/linear.h"
+#include "ops/pack.h"
+#include "ops/pack_blocks.h"
+#include "tensor/float_convert.h"
+
+namespace deepseek {
+namespace {
+
+using kernels::panel_width;
+
+int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+void check_scales(int64_t rows, int64_t cols, const BlockScales& scales) {
+  if (scales.block_rows < 1 || scales.block_cols < 1)
+    fail(ErrorKind::bad_file, "weight scales: expected blocks of at least 1 x 1, got ",
+         scales.block_rows, " x ", scales.block_cols, "; the file is damaged");
+  const Shape expected{divide_up(rows, scales.block_rows), divide_up(cols, scales.block_cols)};
+  if (scales.values.shape() != expected || scales.values.dtype() != DType::f32)
+    fail(ErrorKind::bad_file, "weight scales: expected f32 ", shape_text(expected), " for ", rows,
+         " x ", cols, " values in blocks of ", scales.block_rows, " x ", scales.block_cols,
+         ", got ", dtype_name(scales.values.dtype()), " ", shape_text(scales.values.shape()),
+         "; the file is damaged or its block size is another");
+}
+
+/// One row of blocks as f32, without scales of its own beside it.
+void dequantize(Format format, const std::byte* row, int64_t cols, float* out) {
+  const auto* half = reinterpret_cast<const uint16_t*>(row);
+  switch (format) {
+    case Format::f32:
+      std::memcpy(out, row, size_t(cols) * sizeof(float));
+      return;
+    case Format::f16:
+      std::transform(half, half + cols, out, f16_to_f32);
+      return;
+    case Format::bf16:
+      std::transform(half, half + cols, out, bf16_to_f32);
+      return;
+    default:
+      break;
+  }
+  if (kernels::block_layout(format) == nullptr)
+    fail(ErrorKind::unsupported, format_info(format).name, ": cannot be dequantised");
+  std::vector<std::byte> panel(size_t(kernels::panel_bytes(format, cols, 0)));
+  pack_block_panel(format, row, 1, format_info(format).row_bytes(cols), cols, panel.data());
+  kernels::panel_row(format, panel.data(), cols, 0, 0, out);
+}
+
+}  // namespace
+
+bool has_linear_kernel(Format format) { return kernels::linear_family(format) != nullptr; }
+
+Weight Weight::from_rows(Format format, int64_t rows, int64_t cols,
+                         std::shared_ptr<Storage> storage, int64_t offset_bytes,
+                         std::optional<BlockScales> scales) {
+  const FormatInfo& info = format_info(format);
+  if (rows < 1 || cols < 1)
+    fail(ErrorKind::bad_file, "weight: expected at least one row and column, got ", rows, " x ",
+         cols, "; the file is damaged");
+  if (cols % info.block_size != 0)
+    fail(ErrorKind::bad_file, "weight of type ", info.name, ": expected a multiple of ",
+         info.block_size, " columns, got ", cols, "; the file is damaged");
+  const int64_t available = storage ? storage->size_bytes() - offset_bytes : 0;
+  const int64_t row_bytes = info.row_bytes(cols);
+  if (offset_bytes < 0 || available < 0 || row_bytes > available || rows > available / row_bytes)
+    fail(ErrorKind::bad_file, "weight of type ", info.name, ": ", rows, " x ", cols,
+         " values do not fit the ", std::max<int64_t>(available, 0), " bytes at offset ",
+         offset_bytes, "; the file is truncated");
+  if ((format == Format::fp8) != scales.has_value())
+    fail(ErrorKind::bad_file, "weight of type ", info.name, ": expected ",
+         format == Format::fp8 ? "block scales, got none" : "no block scales, got some",
+         "; the file is incomplete");
+  if (scales) check_scales(rows, cols, *scales);
+  Weight weight;
+  weight.format_ = format;
+  weight.rows_ = rows;
+  weight.cols_ = cols;
+  weight.offset_bytes_ = offset_bytes;
+  weight.storage_ = std::move(storage);
+  weight.scales_ = std::move(scales);
+  return weight;
+}
+
+Weight Weight::from_tensor(const Tensor& tensor) {
+  if (tensor.rank() != 2 || tensor.dtype() != DType::f32)
+    fail(ErrorKind::internal, "weight: expected an f32 matrix, got ", dtype_name(tensor.dtype()),
+         " ", shape_text(tensor.shape()));
+  Weight weight = from_rows(Format::f32, tensor.dim(0), tensor.dim(1), tensor.storage(),
+                            tensor.bytes() - tensor.storage()->data());
+  weight.tensor_ = tensor;
+  return weight;
+}
+
+int64_t Weight::size_bytes() const {
+  if (layout_ == Layout::panels) return panel_count(*this) * packed_panel_bytes(*this);
+  return rows_ * format_info(format_).row_bytes(cols_) +
+         (scales_ ? scales_->values.size_bytes() : 0);
+}
+
+Weight Weight::packed() const {
+  if (layout_ == Layout::panels) return *this;
+  Weight out;
+  out.format_ = compute_format(format_);
+  out.layout_ = Layout::panels;
+  out.rows_ = rows_;
+  out.cols_ = cols_;
+  out.scales_ = scales_;
+  const int64_t bytes = packed_panel_bytes(*this), count = panel_count(*this);
+  out.storage_ = Storage::allocate(bytes * count);
+  std::byte* panels = out.storage_->data();
+  const int64_t grain = std::max<int64_t>(1, (int64_t{1} << 18) / bytes);
+  compute_pool().parallel_for(count, grain, [&](int64_t begin, int64_t end, int) {
+    for (int64_t p = begin; p < end; ++p) pack_panel(*this, p, panels + p * bytes);
+  });
+  return out;
+}
+
+Weight Weight::dequantized() const {
+  if (format_ == Format::f32 && layout_ == Layout::rows) return *this;
+  return from_tensor(dequantized_rows(0, rows_));
+}
+
+Tensor Weight::dequantized_rows(int64_t first, int64_t count) const {
+  const Tensor dense = Tensor::empty({count, cols_});
+  const int64_t grain = std::max<int64_t>(1, 65536 / cols_);
+  compute_pool().parallel_for(count, grain, [&](int64_t begin, int64_t end, int) {
+    for (int64_t r = begin; r < end; ++r) row(first + r, dense.data() + r * cols_);
+  });
+  return dense;
+}
+
+void Weight::row(int64_t index, float* out) const {
+  if (layout_ == Layout::panels) {
+    const std::byte* panel = data() + index / panel_width * packed_panel_bytes(*this);
+    kernels::panel_row(format_, panel, cols_, scales_ ? scales_->block_cols : 0,
+                       index % panel_width, out);
+    return;
+  }
+  const std::byte* blocks = data() + index * format_info(format_).row_bytes(cols_);
+  if (!scales_) return dequantize(format_, blocks, cols_, out);
+  const float* scale =
+      scales_->values.data() + index / scales_->block_rows * scales_->values.dim(1);
+  for (int64_t k = 0; k < cols_; ++k)
+    out[k] = e4m3_to_f32(uint8_t(blocks[k])) * scale[k / scales_->block_cols];
+}
+
+}  // namespace deepseek
