@@ -22,3 +22,15 @@ function(deepseek_tests room)
   gtest_discover_tests(test_${room} TEST_PREFIX "${room}." DISCOVERY_TIMEOUT 120
     PROPERTIES TIMEOUT 300)
 endfunction()
+
+# add_kernels(ISA FLAGS flag… SOURCES file…): files of src/kernels/ISA, the only ones built for more
+# than the base instruction set. Called in src/kernels after deepseek_room(kernels …).
+function(add_kernels isa)
+  cmake_parse_arguments(arg "" "" "FLAGS;SOURCES" ${ARGN})
+  list(TRANSFORM arg_SOURCES PREPEND ${isa}/)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    list(APPEND arg_FLAGS -Wno-maybe-uninitialized)  # false in GCC 12's AVX-512 intrinsics
+  endif()
+  set_source_files_properties(${arg_SOURCES} PROPERTIES COMPILE_OPTIONS "${arg_FLAGS}")
+  target_sources(deepseek_kernels PRIVATE ${arg_SOURCES})
+endfunction()
