@@ -3,6 +3,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "formats/json.h"
 #include "model/json_fields.h"
 
 namespace deepseek {

@@ -105,22 +105,4 @@ std::string JsonFields::required_text(const char* name) const {
   refuse(name, "a string");
 }
 
-json parse_json_object(std::string_view text, const std::string& where) {
-  json value;
-  try {
-    value = json::parse(text);
-  } catch (const json::exception& error) {
-    std::string reason = error.what();
-    if (const size_t tag = reason.find("] "); tag != std::string::npos)
-      reason = reason.substr(tag + 2);
-    for (char& c : reason)
-      if (static_cast<unsigned char>(c) < 0x20) c = ' ';
-    fail(ErrorKind::bad_file, where,
-         ": expected a JSON object, got text that is not JSON: ", replace_invalid_utf8(reason));
-  }
-  if (!value.is_object())
-    fail(ErrorKind::bad_file, where, ": expected a JSON object, got ", json_excerpt(value));
-  return value;
-}
-
 }  // namespace deepseek

@@ -44,9 +44,6 @@ class JsonFields {
   std::string prefix_;
 };
 
-/// Parses a JSON object. Throws bad_file, beginning with `where`, for anything else.
-nlohmann::json parse_json_object(std::string_view text, const std::string& where);
-
 /// A JSON value as an error message shows it, on one line and cut to a modest length.
 std::string json_excerpt(const nlohmann::json& value);
 

@@ -54,8 +54,8 @@ TEST(GenerationConfig, RefusesBadFieldsByName) {
       {R"({"eos_token_id": -1})", "eos_token_id: expected token ids of at least 0, got -1"},
       {R"({"do_sample": 1})", "do_sample: expected true or false, got 1"},
       {R"({"repetition_penalty": 0})", "repetition_penalty: expected a positive number, got 0"},
-      {R"([])", "expected a JSON object, got []"},
-      {R"({"temperature": NaN})", "not JSON"},
+      {R"([])", "expected a JSON object, got array"},
+      {R"({"temperature": NaN})", "expected JSON"},
   };
   for (const auto& [text, message] : table) {
     try {

@@ -299,8 +299,7 @@ TEST(HfConfig, RefusesTextThatIsNotAnObject) {
       ADD_FAILURE() << "accepted " << text;
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::bad_file);
-      EXPECT_NE(std::string(error.what()).find("m/config.json: expected a JSON object"),
-                std::string::npos)
+      EXPECT_NE(std::string(error.what()).find("m/config.json: expected "), std::string::npos)
           << error.what();
     }
   }
