@@ -5,6 +5,7 @@
 #include "kernels/exp_rows.h"
 #include "kernels/expert_combine.h"
 #include "kernels/latent_attention.h"
+#include "kernels/linear.h"
 #include "kernels/log_sum_exp.h"
 #include "kernels/paged_attention.h"
 #include "kernels/rms_norm.h"
@@ -26,11 +27,13 @@ FamilyInfo info(const Family& family) {
 }  // namespace
 
 std::vector<FamilyInfo> kernel_families() {
-  return {info(rms_norm_f32),         info(rope_f32),
-          info(swiglu_f32),           info(paged_attention_f32),
-          info(latent_attention_f32), info(attention_merge_f32),
-          info(expert_combine_f32),   info(log_sum_exp_f32),
-          info(exp_rows_f32)};
+  std::vector<FamilyInfo> out{info(rms_norm_f32),         info(rope_f32),
+                              info(swiglu_f32),           info(paged_attention_f32),
+                              info(latent_attention_f32), info(attention_merge_f32),
+                              info(expert_combine_f32),   info(log_sum_exp_f32),
+                              info(exp_rows_f32),         info(quantize_activations)};
+  for (const LinearFamily& family : linear_families()) out.push_back(info(family));
+  return out;
 }
 
 }  // namespace deepseek::kernels
