@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/thread_pool.h"
+#include "kernels/dequantize.h"
 #include "kernels/linear.h"
 #include "ops/pack.h"
 #include "ops/pack_blocks.h"
@@ -27,29 +28,6 @@ void check_scales(int64_t rows, int64_t cols, const BlockScales& scales) {
          " x ", cols, " values in blocks of ", scales.block_rows, " x ", scales.block_cols,
          ", got ", dtype_name(scales.values.dtype()), " ", shape_text(scales.values.shape()),
          "; the file is damaged or its block size is another");
-}
-
-/// One row of blocks as f32, without scales of its own beside it.
-void dequantize(Format format, const std::byte* row, int64_t cols, float* out) {
-  const auto* half = reinterpret_cast<const uint16_t*>(row);
-  switch (format) {
-    case Format::f32:
-      std::memcpy(out, row, size_t(cols) * sizeof(float));
-      return;
-    case Format::f16:
-      std::transform(half, half + cols, out, f16_to_f32);
-      return;
-    case Format::bf16:
-      std::transform(half, half + cols, out, bf16_to_f32);
-      return;
-    default:
-      break;
-  }
-  if (kernels::block_layout(format) == nullptr)
-    fail(ErrorKind::unsupported, format_info(format).name, ": cannot be dequantised");
-  std::vector<std::byte> panel(size_t(kernels::panel_bytes(format, cols, 0)));
-  pack_block_panel(format, row, 1, format_info(format).row_bytes(cols), cols, panel.data());
-  kernels::panel_row(format, panel.data(), cols, 0, 0, out);
 }
 
 }  // namespace
@@ -143,7 +121,7 @@ void Weight::row(int64_t index, float* out) const {
     return;
   }
   const std::byte* blocks = data() + index * format_info(format_).row_bytes(cols_);
-  if (!scales_) return dequantize(format_, blocks, cols_, out);
+  if (!scales_) return kernels::dequantize_row(format_, blocks, out, cols_);
   const float* scale =
       scales_->values.data() + index / scales_->block_rows * scales_->values.dim(1);
   for (int64_t k = 0; k < cols_; ++k)

@@ -226,6 +226,22 @@ TEST(Linear, RefusesActivationsOfAnotherWidth) {
   EXPECT_THROW(linear(Tensor::zeros({2, 7}), weight), Error);
 }
 
+TEST(Weight, AFormatWithoutKernelIsPackedAsItsDequantizedValues) {
+  for (const Format format : {Format::iq2_xxs, Format::iq1_m, Format::tq1_0, Format::mxfp4}) {
+    const auto bytes = Storage::allocate(3 * format_info(format).row_bytes(256));
+    for (int64_t i = 0; i < bytes->size_bytes(); ++i) bytes->data()[i] = std::byte(i * 37 % 61);
+    const Weight stored = Weight::from_rows(format, 3, 256, bytes, 0);
+    const Weight packed = stored.packed();
+    EXPECT_EQ(packed.format(), Format::f32);
+    std::vector<float> from_rows(256), from_panels(256);
+    for (int64_t r = 0; r < 3; ++r) {
+      stored.row(r, from_rows.data());
+      packed.row(r, from_panels.data());
+      EXPECT_EQ(from_rows, from_panels);
+    }
+  }
+}
+
 TEST(Weight, RefusesBytesThatDoNotFit) {
   const auto storage = Storage::allocate(100);
   EXPECT_THROW(Weight::from_rows(Format::q4_0, 6, 32, storage, 0), Error);
