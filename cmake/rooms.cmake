@@ -29,7 +29,8 @@ function(add_kernels isa)
   cmake_parse_arguments(arg "" "" "FLAGS;SOURCES" ${ARGN})
   list(TRANSFORM arg_SOURCES PREPEND ${isa}/)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    list(APPEND arg_FLAGS -Wno-maybe-uninitialized)  # false in GCC 12's AVX-512 intrinsics
+    # False in GCC 12's AVX-512 intrinsics.
+    list(APPEND arg_FLAGS -Wno-uninitialized -Wno-maybe-uninitialized)
   endif()
   set_source_files_properties(${arg_SOURCES} PROPERTIES COMPILE_OPTIONS "${arg_FLAGS}")
   target_sources(deepseek_kernels PRIVATE ${arg_SOURCES})

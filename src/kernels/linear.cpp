@@ -14,27 +14,42 @@ namespace {
 
 using Run = void (*)(const LinearArgs&) noexcept;
 
-constexpr LinearFamily family(const char* name, Run scalar) {
-  return {name, {{{"scalar", Device::cpu, 0, scalar}}}};
+constexpr cpu::Features needs_avx2 = cpu::avx2 | cpu::fma | cpu::f16c;
+constexpr cpu::Features needs_avx512 =
+    needs_avx2 | cpu::avx512f | cpu::avx512bw | cpu::avx512dq | cpu::avx512vl;
+constexpr cpu::Features needs_vnni = needs_avx512 | cpu::avx512vnni;
+
+constexpr LinearFamily dense(const char* name, Run scalar, Run avx2, Run avx512) {
+  return {name,
+          {{{"scalar", Device::cpu, 0, scalar},
+            {"avx2", Device::cpu, needs_avx2, avx2},
+            {"avx512", Device::cpu, needs_avx512, avx512}}}};
+}
+
+constexpr LinearFamily blocks(const char* name, Run scalar, Run avx2, Run avx512) {
+  return {name,
+          {{{"scalar", Device::cpu, 0, scalar},
+            {"avx2", Device::cpu, needs_avx2, avx2},
+            {"avx512vnni", Device::cpu, needs_vnni, avx512}}}};
 }
 
 constexpr std::array<LinearFamily, 16> families{{
-    family("linear_f32", scalar::linear_f32),
-    family("linear_f16", scalar::linear_f16),
-    family("linear_bf16", scalar::linear_bf16),
-    family("linear_fp8", scalar::linear_fp8),
-    family("linear_q4_0", scalar::linear_q4_0),
-    family("linear_q4_1", scalar::linear_q4_1),
-    family("linear_q5_0", scalar::linear_q5_0),
-    family("linear_q5_1", scalar::linear_q5_1),
-    family("linear_q8_0", scalar::linear_q8_0),
-    family("linear_q2_k", scalar::linear_q2_k),
-    family("linear_q3_k", scalar::linear_q3_k),
-    family("linear_q4_k", scalar::linear_q4_k),
-    family("linear_q5_k", scalar::linear_q5_k),
-    family("linear_q6_k", scalar::linear_q6_k),
-    family("linear_iq4_nl", scalar::linear_iq4_nl),
-    family("linear_iq4_xs", scalar::linear_iq4_xs),
+    dense("linear_f32", scalar::linear_f32, avx2::linear_f32, avx512::linear_f32),
+    dense("linear_f16", scalar::linear_f16, avx2::linear_f16, avx512::linear_f16),
+    dense("linear_bf16", scalar::linear_bf16, avx2::linear_bf16, avx512::linear_bf16),
+    dense("linear_fp8", scalar::linear_fp8, avx2::linear_fp8, avx512::linear_fp8),
+    blocks("linear_q4_0", scalar::linear_q4_0, avx2::linear_q4_0, avx512::linear_q4_0),
+    blocks("linear_q4_1", scalar::linear_q4_1, avx2::linear_q4_1, avx512::linear_q4_1),
+    blocks("linear_q5_0", scalar::linear_q5_0, avx2::linear_q5_0, avx512::linear_q5_0),
+    blocks("linear_q5_1", scalar::linear_q5_1, avx2::linear_q5_1, avx512::linear_q5_1),
+    blocks("linear_q8_0", scalar::linear_q8_0, avx2::linear_q8_0, avx512::linear_q8_0),
+    blocks("linear_q2_k", scalar::linear_q2_k, avx2::linear_q2_k, avx512::linear_q2_k),
+    blocks("linear_q3_k", scalar::linear_q3_k, avx2::linear_q3_k, avx512::linear_q3_k),
+    blocks("linear_q4_k", scalar::linear_q4_k, avx2::linear_q4_k, avx512::linear_q4_k),
+    blocks("linear_q5_k", scalar::linear_q5_k, avx2::linear_q5_k, avx512::linear_q5_k),
+    blocks("linear_q6_k", scalar::linear_q6_k, avx2::linear_q6_k, avx512::linear_q6_k),
+    blocks("linear_iq4_nl", scalar::linear_iq4_nl, avx2::linear_iq4_nl, avx512::linear_iq4_nl),
+    blocks("linear_iq4_xs", scalar::linear_iq4_xs, avx2::linear_iq4_xs, avx512::linear_iq4_xs),
 }};
 
 /// Place in `families`, or -1.
@@ -106,7 +121,10 @@ void block_row(const BlockLayout& layout, const std::byte* panel, int64_t cols, 
 }  // namespace
 
 const QuantizeFamily quantize_activations{
-    "quantize_activations", {{{"scalar", Device::cpu, 0, scalar::quantize_activations}}}};
+    "quantize_activations",
+    {{{"scalar", Device::cpu, 0, scalar::quantize_activations},
+      {"avx2", Device::cpu, needs_avx2, avx2::quantize_activations},
+      {"avx512", Device::cpu, needs_avx512, avx512::quantize_activations}}}};
 
 const LinearFamily* linear_family(Format format) {
   const int index = family_index(format);

@@ -24,8 +24,8 @@ namespace deepseek::kernels {
 // many. Panels are laid out as linear_layout.h says; dense formats as [cols][16] values, bf16 as
 // [cols / 2][16][2], fp8 as scales f32 [col blocks][16] followed by codes [cols][16].
 
-using LinearFamily = KernelFamily<LinearArgs, 1>;
-using QuantizeFamily = KernelFamily<QuantizeArgs, 1>;
+using LinearFamily = KernelFamily<LinearArgs, 3>;
+using QuantizeFamily = KernelFamily<QuantizeArgs, 3>;
 
 /// The family of a format, or null when it has none of its own.
 const LinearFamily* linear_family(Format format);

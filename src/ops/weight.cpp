@@ -2,13 +2,11 @@
 #include "ops/weight.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "core/thread_pool.h"
 #include "kernels/dequantize.h"
 #include "kernels/linear.h"
 #include "ops/pack.h"
-#include "ops/pack_blocks.h"
 #include "tensor/float_convert.h"
 
 namespace deepseek {

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <immintrin.h>
+
+#include "kernels/linear_variants.h"
+
+namespace deepseek::kernels::avx512 {
+namespace {
+
+// Each format gives the 16 weights of `step` consecutive columns, which take `bytes`.
+
+struct F32 {
+  static constexpr int step = 1, bytes = 64;
+  static inline void load(const unsigned char* at, __m512 (&w)[1]) { w[0] = _mm512_loadu_ps(at); }
+};
+
+struct F16 {
+  static constexpr int step = 1, bytes = 32;
+  static inline void load(const unsigned char* at, __m512 (&w)[1]) {
+    w[0] = _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)));
+  }
+};
+
+struct Bf16 {
+  static constexpr int step = 2, bytes = 64;
+  static inline void load(const unsigned char* at, __m512 (&w)[2]) {
+    const __m512i pairs = _mm512_loadu_si512(at);
+    w[0] = _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
+    w[1] = _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(int(0xFFFF0000))));
+  }
+  static inline void load_last(const unsigned char* at, __m512 (&w)[2]) { load(at, w); }
+};
+
+/// e4m3 through f16: the same sign and mantissa with a bias of 15 instead of 7, so 2^8 too small.
+struct Fp8 {
+  static constexpr int step = 2, bytes = 32;
+  static inline void decode(__m256i codes, __m512 (&w)[2]) {
+    const __m512i code = _mm512_cvtepu8_epi16(codes);
+    const __m512i magnitude = _mm512_set1_epi16(0x7F);
+    const __m512i moved = _mm512_and_si512(_mm512_srai_epi16(_mm512_slli_epi16(code, 8), 1),
+                                           _mm512_set1_epi16(short(0xBFFF)));
+    const __mmask32 nan = _mm512_cmpeq_epi16_mask(_mm512_and_si512(code, magnitude), magnitude);
+    const __m512i half = _mm512_mask_mov_epi16(moved, nan, _mm512_set1_epi16(0x7FFF));
+    const __m512 scale = _mm512_set1_ps(256);
+    w[0] = _mm512_mul_ps(_mm512_cvtph_ps(_mm512_castsi512_si256(half)), scale);
+    w[1] = _mm512_mul_ps(_mm512_cvtph_ps(_mm512_extracti64x4_epi64(half, 1)), scale);
+  }
+  static inline void load(const unsigned char* at, __m512 (&w)[2]) {
+    decode(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)), w);
+  }
+  static inline void load_last(const unsigned char* at, __m512 (&w)[2]) {
+    decode(_mm256_zextsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at))), w);
+  }
+};
+
+template <int rows, int panels>
+struct Accumulators {
+  __m512 v[rows][panels];
+};
+
+/// acc += x[begin, end) times the weights of those columns, which start at `at` of each panel.
+template <class Format, int rows, int panels>
+inline void add_columns(const float* const (&x)[rows], const unsigned char* at, int64_t panel_bytes,
+                        int64_t begin, int64_t end, Accumulators<rows, panels>& acc) {
+  int64_t k = begin;
+  for (; k + Format::step <= end; k += Format::step, at += Format::bytes) {
+    __m512 w[panels][Format::step];
+    for (int p = 0; p < panels; ++p) Format::load(at + p * panel_bytes, w[p]);
+    for (int s = 0; s < Format::step; ++s)
+      for (int r = 0; r < rows; ++r) {
+        const __m512 value = _mm512_set1_ps(x[r][k + s]);
+        for (int p = 0; p < panels; ++p) acc.v[r][p] = _mm512_fmadd_ps(value, w[p][s], acc.v[r][p]);
+      }
+  }
+  if constexpr (Format::step == 2) {
+    if (k == end) return;
+    for (int p = 0; p < panels; ++p) {
+      __m512 w[2];
+      Format::load_last(at + p * panel_bytes, w);
+      for (int r = 0; r < rows; ++r)
+        acc.v[r][p] = _mm512_fmadd_ps(_mm512_set1_ps(x[r][k]), w[0], acc.v[r][p]);
+    }
+  }
+}
+
+template <class Format, int rows, int panels>
+inline void run_chains(const LinearArgs& a, const unsigned char* panel,
+                       const float* const (&x)[rows], Accumulators<rows, panels>& acc) {
+  add_columns<Format, rows, panels>(x, panel, a.panel_bytes, 0, a.cols, acc);
+}
+
+template <int rows, int panels>
+inline void run_scaled_chains(const LinearArgs& a, const unsigned char* panel,
+                              const float* const (&x)[rows], Accumulators<rows, panels>& acc) {
+  const int64_t col_blocks = (a.cols + a.block_cols - 1) / a.block_cols;
+  const unsigned char* codes = panel + col_blocks * 64;
+  for (int64_t b = 0; b < col_blocks; ++b) {
+    Accumulators<rows, panels> inner;
+    for (int r = 0; r < rows; ++r)
+      for (int p = 0; p < panels; ++p) inner.v[r][p] = _mm512_setzero_ps();
+    const int64_t begin = b * a.block_cols;
+    const int64_t end = begin + a.block_cols < a.cols ? begin + a.block_cols : a.cols;
+    add_columns<Fp8, rows, panels>(x, codes + begin * panel_width, a.panel_bytes, begin, end,
+                                   inner);
+    for (int p = 0; p < panels; ++p) {
+      const __m512 scale = _mm512_loadu_ps(panel + p * a.panel_bytes + b * 64);
+      for (int r = 0; r < rows; ++r)
+        acc.v[r][p] = _mm512_fmadd_ps(inner.v[r][p], scale, acc.v[r][p]);
+    }
+  }
+}
+
+template <class Format, int rows, int panels>
+inline void tile(const LinearArgs& a, const unsigned char* panel, int64_t row, int64_t n) {
+  const float* x[rows];
+  float* out[rows];
+  __mmask16 used[panels];
+  Accumulators<rows, panels> acc;
+  for (int p = 0; p < panels; ++p) {
+    const int64_t left = a.outputs - n - p * panel_width;
+    used[p] = __mmask16(left >= panel_width ? 0xFFFF : (1 << left) - 1);
+  }
+  for (int r = 0; r < rows; ++r) {
+    x[r] = static_cast<const float*>(a.x[row + r]);
+    out[r] = a.out[row + r] + a.out_offset + n;
+    for (int p = 0; p < panels; ++p)
+      acc.v[r][p] = a.accumulate ? _mm512_maskz_loadu_ps(used[p], out[r] + p * panel_width)
+                                 : _mm512_setzero_ps();
+  }
+  if constexpr (Format::bytes == 32 && Format::step == 2)
+    run_scaled_chains<rows, panels>(a, panel, x, acc);
+  else
+    run_chains<Format, rows, panels>(a, panel, x, acc);
+  for (int r = 0; r < rows; ++r)
+    for (int p = 0; p < panels; ++p)
+      _mm512_mask_storeu_ps(out[r] + p * panel_width, used[p], acc.v[r][p]);
+}
+
+template <class Format, int panels>
+inline void all_rows(const LinearArgs& a, const unsigned char* panel, int64_t n) {
+  int64_t r = 0;
+  for (; r + 8 <= a.rows; r += 8) tile<Format, 8, panels>(a, panel, r, n);
+  if (a.rows & 4) tile<Format, 4, panels>(a, panel, r, n), r += 4;
+  if (a.rows & 2) tile<Format, 2, panels>(a, panel, r, n), r += 2;
+  if (a.rows & 1) tile<Format, 1, panels>(a, panel, r, n);
+}
+
+/// Two panels at a time, so that enough chains are in flight.
+template <class Format>
+inline void linear_dense(const LinearArgs& a) {
+  const unsigned char* panel = a.panels;
+  int64_t n = 0;
+  for (; n + panel_width < a.outputs; n += 2 * panel_width, panel += 2 * a.panel_bytes)
+    all_rows<Format, 2>(a, panel, n);
+  if (n < a.outputs) all_rows<Format, 1>(a, panel, n);
+}
+
+}  // namespace
+
+void linear_f32(const LinearArgs& a) noexcept { linear_dense<F32>(a); }
+void linear_f16(const LinearArgs& a) noexcept { linear_dense<F16>(a); }
+void linear_bf16(const LinearArgs& a) noexcept { linear_dense<Bf16>(a); }
+void linear_fp8(const LinearArgs& a) noexcept { linear_dense<Fp8>(a); }
+
+}  // namespace deepseek::kernels::avx512

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <immintrin.h>
+
+#include "kernels/linear_variants.h"
+
+namespace deepseek::kernels::avx512 {
+
+void quantize_activations(const QuantizeArgs& a) noexcept {
+  constexpr int infinity = 0x7F800000;
+  constexpr float smallest = 0x1p-100f;
+  const __m512i magnitude = _mm512_set1_epi32(0x7FFFFFFF);
+  for (int64_t b = 0; b < a.cols / activation_block; ++b) {
+    const __m512 first = _mm512_loadu_ps(a.x + b * activation_block);
+    const __m512 second = _mm512_loadu_ps(a.x + b * activation_block + 16);
+    // As integers, magnitudes order like floats, with infinity and then NaN above all.
+    const int bits = _mm512_reduce_max_epi32(
+        _mm512_max_epi32(_mm512_and_si512(_mm512_castps_si512(first), magnitude),
+                         _mm512_and_si512(_mm512_castps_si512(second), magnitude)));
+    const bool finite = bits < infinity;
+    float largest;
+    __builtin_memcpy(&largest, &bits, 4);
+    const bool zero = !finite || largest < smallest;
+    const __mmask16 keep = zero ? 0 : 0xFFFF;
+    const __m512 inverse = _mm512_set1_ps(zero ? 0 : 127.0f / largest);
+    const __m512i q0 = _mm512_maskz_cvtps_epi32(keep, _mm512_mul_ps(first, inverse));
+    const __m512i q1 = _mm512_maskz_cvtps_epi32(keep, _mm512_mul_ps(second, inverse));
+    ActivationBlock& out = a.out[b];
+    _mm_store_si128(reinterpret_cast<__m128i*>(out.q), _mm512_cvtepi32_epi8(q0));
+    _mm_store_si128(reinterpret_cast<__m128i*>(out.q + 16), _mm512_cvtepi32_epi8(q1));
+    const int sum0 = _mm512_reduce_add_epi32(q0), sum1 = _mm512_reduce_add_epi32(q1);
+    out.d = !finite ? __builtin_nanf("") : zero ? 0 : largest / 127.0f;
+    out.minus_sum = -(sum0 + sum1);
+    out.minus_half[0] = -sum0;
+    out.minus_half[1] = -sum1;
+    out.sum = out.d * float(sum0 + sum1);
+    out.half[0] = out.d * float(sum0);
+    out.half[1] = out.d * float(sum1);
+    out.unused = 0;
+  }
+}
+
+}  // namespace deepseek::kernels::avx512
