@@ -20,6 +20,11 @@ ModelConfig config_from_json(std::string_view text, const std::string& where);
 /// config_from_json of `<folder>/config.json`. Throws not_found when it is missing.
 ModelConfig read_hf_config(const std::filesystem::path& folder);
 
+/// The config as published repositories write it. Reading it back gives an equal config, except for
+/// what only GGUF knows: pairing of q and k rows, frequency divisors, an epsilon of the latent
+/// norms. Throws unsupported for frequency divisors that are not those of llama3 scaling.
+std::string config_to_json(const ModelConfig& config);
+
 /// Families that run, as messages list them.
 std::string supported_model_types();
 

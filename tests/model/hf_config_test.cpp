@@ -126,6 +126,15 @@ TEST(HfConfig, V2NormalisedWeightsAreNotScaled) {
   EXPECT_EQ(read(config).routed_scaling_factor, 1);
 }
 
+TEST(HfConfig, WritesWhatItReads) {
+  const auto folder = std::filesystem::path(DEEPSEEK_SOURCE_DIR) / "tests/data/configs";
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const ModelConfig config =
+        config_from_json(testing::read_data(entry.path()), entry.path().string());
+    EXPECT_TRUE(config_from_json(config_to_json(config), "written") == config) << entry.path();
+  }
+}
+
 struct Refusal {
   const char* base;
   const char* field;
