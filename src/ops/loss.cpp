@@ -104,9 +104,8 @@ Tensor cross_entropy(const Tensor& logits, std::span<const int64_t> labels) {
   return summed_cross_entropy(logits, labels, count);
 }
 
-Tensor head_cross_entropy(const Tensor& hidden, const Weight& head,
-                          std::span<const int64_t> labels) {
-  constexpr int64_t logits_per_chunk = int64_t{1} << 24;
+Tensor head_cross_entropy(const Tensor& hidden, const Weight& head, std::span<const int64_t> labels,
+                          int64_t logits_per_chunk) {
   require_rank("head_cross_entropy", "hidden", hidden, 2);
   const int64_t rows = hidden.dim(0);
   const int64_t count = count_labels("head_cross_entropy", labels, rows, head.rows());

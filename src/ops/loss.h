@@ -19,9 +19,9 @@ inline constexpr int64_t ignored_label = -100;
 Tensor cross_entropy(const Tensor& logits, std::span<const int64_t> labels);
 
 /// cross_entropy(linear(hidden, head), labels) without ever holding [T, V]: logits are made chunk
-/// by chunk, and again in backward. hidden [T, d], head [V, d].
-Tensor head_cross_entropy(const Tensor& hidden, const Weight& head,
-                          std::span<const int64_t> labels);
+/// by chunk of at most `logits_per_chunk`, and again in backward. hidden [T, d], head [V, d].
+Tensor head_cross_entropy(const Tensor& hidden, const Weight& head, std::span<const int64_t> labels,
+                          int64_t logits_per_chunk = int64_t{1} << 24);
 
 /// log softmax(logits)[label] of each row, f64, NaN where the label is -100; for perplexities and
 /// log-probabilities. Not recorded.

@@ -18,7 +18,9 @@ inline float exp(float x) {
   float p = exp_polynomial[exp_terms - 1];
   for (int i = exp_terms - 2; i >= 0; --i) p = std::fma(p, r, exp_polynomial[i]);
   p = std::fma(p, r, 1.0f);
-  return std::isnan(x) ? x : std::ldexp(p, static_cast<int>(n));
+  if (std::isnan(x)) return x;
+  const auto power = std::bit_cast<double>(static_cast<uint64_t>(static_cast<int>(n) + 1023) << 52);
+  return static_cast<float>(p * power);  // rounded once, also where it is subnormal
 }
 
 /// Folds sixteen lanes into one value: lane i with i + 8, then i + 4, i + 2, i + 1.
