@@ -6,6 +6,15 @@ namespace deepseek::cli {
 namespace {
 
 constexpr Command rows[] = {
+    {"pull", "MODEL", "revision",
+     "deepseek pull deepseek-ai/deepseek-llm-7b-chat\n"
+     "deepseek pull unsloth/DeepSeek-R1-Distill-Qwen-1.5B-GGUF:Q4_K_M",
+     run_pull},
+    {"list", "", "", "deepseek list\ndeepseek list --json", run_list},
+    {"rm", "MODEL", "yes",
+     "deepseek rm deepseek-ai/deepseek-llm-7b-chat\n"
+     "deepseek rm unsloth/DeepSeek-R1-Distill-Qwen-1.5B-GGUF:Q4_K_M --yes",
+     run_rm},
     {"config", "ACTION",
      "cpu threads ctx cache-bytes adapter precision temperature top-k top-p min-p "
      "repetition-penalty frequency-penalty presence-penalty seed max-tokens system think",

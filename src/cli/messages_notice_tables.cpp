@@ -30,6 +30,11 @@ constexpr std::array rows{
     MessageRow{"config.ignored", "{} is no setting of deepseek and is ignored",
                "{} 不是 deepseek 的设置，已忽略"},
 
+    MessageRow{"list.empty", "the model cache {} is empty", "模型缓存 {} 为空"},
+    MessageRow{"rm.question", "Delete {} ({} files, {})? [y/N]", "删除 {}（{} 个文件，{}）？[y/N]"},
+    MessageRow{"rm.kept", "nothing was deleted", "未删除任何内容"},
+    MessageRow{"rm.done", "{} deleted, {} freed", "已删除 {}，释放 {}"},
+
     MessageRow{"progress.open", "{}: {}, {}", "{}：{}，{}"},
     MessageRow{"progress.bounded", "{}: {} of {} ({}%), {}, {} left",
                "{}：{} / {}（{}%），{}，剩余 {}"},

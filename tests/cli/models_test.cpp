@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "formats/file_hash.h"
+#include "tests/cli/run_deepseek.h"
+#include "tests/support/http_server.h"
+#include "tests/support/temporary_folder.h"
+
+namespace deepseek::cli {
+namespace {
+
+using namespace deepseek::testing;
+using nlohmann::json;
+
+constexpr const char* commit = "0123456789abcdef0123456789abcdef01234567";
+
+TEST(ModelVerbs, PullListAndRmKeepOneCache) {
+  const TemporaryFolder folder;
+  const std::string weights(3000, 'w');
+  const std::string hash = file_sha256(folder.write("w", weights));
+  const json listing = {
+      {"sha", commit},
+      {"siblings",
+       {{{"rfilename", "m-Q4_K_M.gguf"}, {"lfs", {{"sha256", hash}, {"size", 3000}}}},
+        {{"rfilename", "m-Q8_0.gguf"}, {"lfs", {{"sha256", hash}, {"size", 3000}}}}}}};
+  const HttpServer hub([&](const HttpServerRequest& request) -> HttpServerReply {
+    if (request.target.starts_with("/api/models/org/name/")) return {200, listing.dump()};
+    if (request.target.starts_with("/org/name/resolve/")) return {200, weights};
+    return {404};
+  });
+  const std::map<std::string, std::string> environment{
+      {"HF_HUB_CACHE", (folder.path() / "hub").string()}, {"HF_ENDPOINT", hub.url()}};
+
+  EXPECT_EQ(run_deepseek({{"list"}, "", environment}).exit_code, 0);
+  const Outcome several = run_deepseek({{"pull", "org/name"}, "", environment});
+  EXPECT_EQ(several.exit_code, 2);
+  EXPECT_NE(several.error.find("org/name:m-Q8_0.gguf"), std::string::npos) << several.error;
+  EXPECT_EQ(run_deepseek({{"pull", "org/missing"}, "", environment}).exit_code, 4);
+
+  const Outcome pulled = run_deepseek({{"pull", "org/name:q4_k_m", "--json"}, "", environment});
+  ASSERT_EQ(pulled.exit_code, 0) << pulled.error;
+  EXPECT_EQ(json::parse(pulled.out).at("files"), json({"m-Q4_K_M.gguf"}));
+
+  const json page = json::parse(run_deepseek({{"list", "--json"}, "", environment}).out);
+  ASSERT_EQ(page.at("models").size(), 1u);
+  EXPECT_EQ(page.at("models")[0].at("name"), "org/name");
+  EXPECT_EQ(page.at("models")[0].at("size_bytes"), 3000);
+  EXPECT_NE(run_deepseek({{"list"}, "", environment}).out.find("org/name"), std::string::npos);
+
+  EXPECT_EQ(run_deepseek({{"rm", "org/name"}, "", environment}).exit_code, 2) << "cannot ask";
+  EXPECT_EQ(run_deepseek({{"rm", "org/nmae", "--yes"}, "", environment}).exit_code, 4);
+  const Outcome removed = run_deepseek({{"rm", "org/name", "--yes", "--json"}, "", environment});
+  EXPECT_EQ(removed.exit_code, 0) << removed.error;
+  EXPECT_EQ(json::parse(removed.out).at("freed_bytes"), 3000);
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "hub/models--org--name"));
+}
+
+}  // namespace
+}  // namespace deepseek::cli
