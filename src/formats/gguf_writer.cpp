@@ -149,20 +149,20 @@ GgufWriter::GgufWriter(const std::filesystem::path& path, const GgufFields& fiel
 }
 
 void GgufWriter::write(std::string_view name, std::span<const std::byte> blocks) {
-  const auto slot = slots_.find(std::string(name));
-  if (slot == slots_.end() || slot->second.written ||
-      slot->second.size_bytes != static_cast<int64_t>(blocks.size()))
-    fail(ErrorKind::internal, path_, ": tensor ", name, ": ",
-         slot == slots_.end() ? "not declared"
-         : slot->second.written
-             ? "written twice"
-             : concat("declared with ", slot->second.size_bytes, " bytes, given ", blocks.size()));
-  file_.write_at(slot->second.offset_bytes, blocks);
+  const auto found = slots_.find(std::string(name));
+  if (found == slots_.end()) fail(ErrorKind::internal, path_, ": tensor ", name, ": not declared");
+  Slot& slot = found->second;
+  const auto size = static_cast<int64_t>(blocks.size());
+  if (size > slot.size_bytes - slot.written_bytes)
+    fail(ErrorKind::internal, path_, ": tensor ", name, ": declared with ", slot.size_bytes,
+         " bytes, given ", size, " after ", slot.written_bytes);
+  file_.write_at(slot.offset_bytes + static_cast<uint64_t>(slot.written_bytes), blocks);
+  slot.written_bytes += size;
+  if (slot.written_bytes < slot.size_bytes) return;
   // The padding after it, so that the last tensor's is there too.
-  const uint64_t end = slot->second.offset_bytes + blocks.size();
+  const uint64_t end = slot.offset_bytes + static_cast<uint64_t>(slot.size_bytes);
   const std::string padding(aligned(end) - end, '\0');
   file_.write_at(end, std::as_bytes(std::span(padding)));
-  slot->second.written = true;
 }
 
 void GgufWriter::write_values(std::string_view name, std::span<const float> values) {
@@ -172,17 +172,19 @@ void GgufWriter::write_values(std::string_view name, std::span<const float> valu
          ": not declared, or of a format that is only read");
   const FormatInfo& info = format_info(slot->second.format);
   const auto count = static_cast<int64_t>(values.size());
-  if (count % info.block_size != 0 || info.row_bytes(count) != slot->second.size_bytes)
-    fail(ErrorKind::internal, path_, ": tensor ", name, ": declared with ", slot->second.size_bytes,
-         " bytes, given ", count, " values");
-  std::vector<std::byte> blocks(static_cast<size_t>(slot->second.size_bytes));
+  if (count % info.block_size != 0)
+    fail(ErrorKind::internal, path_, ": tensor ", name, ": given ", count,
+         " values, which are not whole blocks of ", info.name);
+  std::vector<std::byte> blocks(static_cast<size_t>(info.row_bytes(count)));
   kernels::quantize_row(slot->second.format, values.data(), blocks.data(), count);
   write(name, blocks);
 }
 
 void GgufWriter::commit() {
   for (const auto& [name, slot] : slots_)
-    if (!slot.written) fail(ErrorKind::internal, path_, ": tensor ", name, " was never written");
+    if (slot.written_bytes < slot.size_bytes)
+      fail(ErrorKind::internal, path_, ": tensor ", name, ": declared with ", slot.size_bytes,
+           " bytes, given ", slot.written_bytes);
   file_.commit();
 }
 

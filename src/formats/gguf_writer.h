@@ -69,12 +69,12 @@ class GgufWriter {
   GgufWriter(const std::filesystem::path& path, const GgufFields& fields,
              const std::vector<GgufTensorSpec>& tensors);
 
-  /// Blocks as they are to be stored. Throws internal unless the tensor was declared with that many
-  /// bytes and not written yet.
+  /// Blocks as they are to be stored. A tensor may come in parts, each following the one before.
+  /// Throws internal when the tensor was not declared or with fewer bytes.
   void write(std::string_view name, std::span<const std::byte> blocks);
   /// Values, packed into the declared format, one of those that kernels::can_quantize.
   void write_values(std::string_view name, std::span<const float> values);
-  /// Throws internal naming a declared tensor that was not written.
+  /// Throws internal naming a declared tensor that was not written whole.
   void commit();
 
  private:
@@ -82,7 +82,7 @@ class GgufWriter {
     Format format;
     uint64_t offset_bytes;
     int64_t size_bytes;
-    bool written = false;
+    int64_t written_bytes = 0;
   };
   std::string path_;
   AtomicFile file_;
