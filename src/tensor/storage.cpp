@@ -1,19 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tensor/storage.h"
 
+#include <sys/mman.h>
+
 #include <cstdlib>
 
 #include "core/error.h"
 
 namespace deepseek {
+namespace {
+
+constexpr int64_t huge_page = int64_t{1} << 21;
+
+}  // namespace
 
 std::shared_ptr<Storage> Storage::allocate(int64_t size_bytes) {
   if (size_bytes < 0) fail(ErrorKind::internal, "Storage: negative size ", size_bytes);
-  const size_t rounded = (static_cast<size_t>(size_bytes) + 63) / 64 * 64;
-  void* data = std::aligned_alloc(64, rounded == 0 ? 64 : rounded);
+  const size_t alignment = size_bytes >= 2 * huge_page ? huge_page : 64;
+  const size_t rounded = (static_cast<size_t>(size_bytes) + alignment - 1) / alignment * alignment;
+  void* data = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
   if (data == nullptr)
     fail(ErrorKind::out_of_memory, "cannot allocate ", size_text(uint64_t(size_bytes)),
          " of memory; use a smaller model, context or cache");
+  // Weights are streamed once a token, and what the processor prefetches ends with the page. The
+  // last part of one stays in small pages: nothing is resident that was not asked for.
+  if (alignment == huge_page)
+    ::madvise(data, static_cast<size_t>(size_bytes / huge_page * huge_page), MADV_HUGEPAGE);
   return std::shared_ptr<Storage>(new Storage(static_cast<std::byte*>(data), size_bytes, nullptr));
 }
 
