@@ -106,18 +106,6 @@ T read(const std::byte* panel, int64_t index) {
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-void block_row(const BlockLayout& layout, const std::byte* panel, int64_t cols, int64_t index,
-               float* out) {
-  for (int64_t b = 0; b < cols / 32; ++b) {
-    const scalar::PanelBlock block =
-        scalar::decode_block(layout, reinterpret_cast<const unsigned char*>(panel), b);
-    for (int k = 0; k < 32; ++k) {
-      const float value = block.scale[k / layout.group][index] * float(block.q[k][index]);
-      out[32 * b + k] = layout.has_min ? value + block.min[k / layout.group][index] : value;
-    }
-  }
-}
-
 }  // namespace
 
 const QuantizeFamily quantize_activations{
@@ -157,8 +145,12 @@ int64_t panel_bytes(Format format, int64_t cols, int64_t block_cols) {
 
 void panel_row(Format format, const std::byte* panel, int64_t cols, int64_t block_cols,
                int64_t index, float* out) {
-  if (const BlockLayout* layout = block_layout(format))
-    return block_row(*layout, panel, cols, index, out);
+  if (const BlockLayout* layout = block_layout(format)) {
+    for (int64_t b = 0; b < cols / 32; ++b)
+      scalar::decode_output(*layout, reinterpret_cast<const unsigned char*>(panel), b, int(index),
+                            out + 32 * b);
+    return;
+  }
   const auto at = [&](int64_t k) { return k * panel_width + index; };
   for (int64_t k = 0; k < cols; ++k) switch (format) {
       case Format::f32:

@@ -18,8 +18,8 @@ using kernels::panel_width;
 
 /// Rows of each job in one pass, which bounds the quantised activations held at a time.
 constexpr int64_t pass_rows = 1024;
-/// Activations that one task reads again for each panel: half of a usual second-level cache.
-constexpr int64_t task_activation_bytes = int64_t{3} << 18;
+/// Activations that one task reads again for each panel, from the second-level cache.
+constexpr int64_t task_activation_bytes = int64_t{1} << 18;
 constexpr int64_t task_panel_bytes = int64_t{1} << 17;
 /// Fewer values than this are quantised by the calling thread: waking others costs more.
 constexpr int64_t serial_quantize = 16384;

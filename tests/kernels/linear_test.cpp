@@ -100,11 +100,13 @@ INSTANTIATE_TEST_SUITE_P(Formats, LinearKernels, testing::ValuesIn(linear_format
 
 TEST_P(LinearKernels, EveryVariantEqualsTheScalarDefinition) {
   const int64_t block = format_info(GetParam()).block_size;
+  const std::vector<int64_t> widths =
+      block == 1 ? std::vector<int64_t>{1, 2, 31, 192, 401}
+                 : std::vector<int64_t>{block, 2 * block, 3 * block, 5 * block};
   uint64_t seed = 1;
-  for (const int64_t blocks : {1, 2, 3, 5, 18})
+  for (const int64_t cols : widths)
     for (const int64_t outputs : {1, 15, 16, 17, 40})
-      for (const int64_t rows : {1, 2, 3, 7, 9, 14}) {
-        const int64_t cols = block * blocks;
+      for (const int64_t rows : {1, 2, 3, 7, 9, 14, 23}) {
         ++seed;
         compare(random_weight(GetParam(), outputs, cols, seed, 16, 7), rows,
                 random_values(rows * cols, seed), int64_t(seed % 4));
@@ -151,8 +153,9 @@ TEST_P(LinearKernels, ActivationsThatAreNotFiniteSpoilTheirOwnRowAlone) {
 TEST(LinearFp8, EveryVariantHandlesRaggedBlocksOfScales) {
   for (const int64_t block_cols : {1, 2, 5, 64, 128, 1000})
     for (const int64_t cols : {1, 63, 128, 129, 300})
-      compare(random_weight(Format::fp8, 33, cols, 5, 10, block_cols), 3,
-              random_values(3 * cols, 6));
+      for (const int64_t rows : {3, 19})
+        compare(random_weight(Format::fp8, 33, cols, 5, 10, block_cols), rows,
+                random_values(rows * cols, 6));
 }
 
 TEST(LinearF32, EveryVariantContinuesTheChainsItIsGiven) {

@@ -79,93 +79,122 @@ inline __m512i codes(const unsigned char* block, __m512i codebook) {
   }
 }
 
-template <const BlockLayout& layout, int g, int rows>
-inline void add_products(const unsigned char* block, __m512i codebook,
-                         const ActivationBlock* const (&x)[rows], __m512i (&dot)[rows]) {
-  const __m512i w = codes<layout, g>(block, codebook);
+/// Sums of products, exact, and the chains they end in.
+template <int rows, int panels>
+struct Tile {
+  const ActivationBlock* x[rows];
+  __m512i dot[rows][panels];
+  __m512 acc[rows][panels];
+};
+
+template <const BlockLayout& layout, int g, int rows, int panels>
+inline void add_products(const unsigned char* const (&block)[panels], __m512i codebook,
+                         Tile<rows, panels>& tile) {
+  __m512i w[panels];
+  for (int p = 0; p < panels; ++p) w[p] = codes<layout, g>(block[p], codebook);
   for (int r = 0; r < rows; ++r) {
     int four;
-    __builtin_memcpy(&four, x[r]->q + 4 * g, 4);
-    dot[r] = _mm512_dpbusd_epi32(dot[r], w, _mm512_set1_epi32(four));
+    __builtin_memcpy(&four, tile.x[r]->q + 4 * g, 4);
+    const __m512i q = _mm512_set1_epi32(four);
+    for (int p = 0; p < panels; ++p) tile.dot[r][p] = _mm512_dpbusd_epi32(tile.dot[r][p], w[p], q);
   }
 }
 
 /// The columns of a block that share scale `i`.
-template <const BlockLayout& layout, int i, int rows>
-inline void add_group(const unsigned char* block, __m512i codebook, const BlockScales& scales,
-                      const ActivationBlock* const (&x)[rows], __m512 (&acc)[rows]) {
-  __m512i dot[rows];
+template <const BlockLayout& layout, int i, int rows, int panels>
+inline void add_group(const unsigned char* const (&block)[panels], __m512i codebook,
+                      const BlockScales (&scales)[panels], Tile<rows, panels>& tile) {
   for (int r = 0; r < rows; ++r) {
-    const int minus = layout.group == 32 ? x[r]->minus_sum : x[r]->minus_half[i];
-    dot[r] = layout.zero_bits == 0 ? _mm512_setzero_si512()
-                                   : _mm512_slli_epi32(_mm512_set1_epi32(minus), layout.zero_bits);
+    const int minus = layout.group == 32 ? tile.x[r]->minus_sum : tile.x[r]->minus_half[i];
+    const __m512i start = layout.zero_bits == 0
+                              ? _mm512_setzero_si512()
+                              : _mm512_slli_epi32(_mm512_set1_epi32(minus), layout.zero_bits);
+    for (int p = 0; p < panels; ++p) tile.dot[r][p] = start;
   }
   constexpr int first = i * layout.group / 4;
-  add_products<layout, first, rows>(block, codebook, x, dot);
-  add_products<layout, first + 1, rows>(block, codebook, x, dot);
-  add_products<layout, first + 2, rows>(block, codebook, x, dot);
-  add_products<layout, first + 3, rows>(block, codebook, x, dot);
+  add_products<layout, first>(block, codebook, tile);
+  add_products<layout, first + 1>(block, codebook, tile);
+  add_products<layout, first + 2>(block, codebook, tile);
+  add_products<layout, first + 3>(block, codebook, tile);
   if constexpr (layout.group == 32) {
-    add_products<layout, 4, rows>(block, codebook, x, dot);
-    add_products<layout, 5, rows>(block, codebook, x, dot);
-    add_products<layout, 6, rows>(block, codebook, x, dot);
-    add_products<layout, 7, rows>(block, codebook, x, dot);
+    add_products<layout, 4>(block, codebook, tile);
+    add_products<layout, 5>(block, codebook, tile);
+    add_products<layout, 6>(block, codebook, tile);
+    add_products<layout, 7>(block, codebook, tile);
   }
   for (int r = 0; r < rows; ++r) {
-    const __m512 part = _mm512_mul_ps(_mm512_cvtepi32_ps(dot[r]), _mm512_set1_ps(x[r]->d));
-    acc[r] = _mm512_fmadd_ps(part, scales.scale[i], acc[r]);
-    if constexpr (layout.has_min) {
-      const __m512 sum = _mm512_set1_ps(layout.group == 32 ? x[r]->sum : x[r]->half[i]);
-      acc[r] = layout.scales == Scales::half ? _mm512_fmadd_ps(sum, scales.min[i], acc[r])
-                                             : _mm512_fnmadd_ps(sum, scales.min[i], acc[r]);
+    const __m512 d = _mm512_set1_ps(tile.x[r]->d);
+    const __m512 sum = _mm512_set1_ps(layout.group == 32 ? tile.x[r]->sum : tile.x[r]->half[i]);
+    for (int p = 0; p < panels; ++p) {
+      const __m512 part = _mm512_mul_ps(_mm512_cvtepi32_ps(tile.dot[r][p]), d);
+      __m512& acc = tile.acc[r][p];
+      acc = _mm512_fmadd_ps(part, scales[p].scale[i], acc);
+      if constexpr (layout.has_min)
+        acc = layout.scales == Scales::half ? _mm512_fmadd_ps(sum, scales[p].min[i], acc)
+                                            : _mm512_fnmadd_ps(sum, scales[p].min[i], acc);
     }
   }
 }
 
-/// `rows` rows of one panel.
-template <const BlockLayout& layout, int rows>
-inline void tile(const LinearArgs& a, const unsigned char* panel, int64_t row, int64_t offset,
-                 __mmask16 used) {
+template <const BlockLayout& layout, int rows, int panels>
+inline void run_tile(const LinearArgs& a, const unsigned char* panel, int64_t row, int64_t n) {
   const __m512i codebook = _mm512_broadcast_i32x4(load_bytes(iq4_codebook));
-  const ActivationBlock* x[rows];
-  __m512 acc[rows];
+  Tile<rows, panels> tile;
   for (int r = 0; r < rows; ++r) {
-    x[r] = static_cast<const ActivationBlock*>(a.x[row + r]);
-    acc[r] = _mm512_setzero_ps();
+    tile.x[r] = static_cast<const ActivationBlock*>(a.x[row + r]);
+    for (int p = 0; p < panels; ++p) tile.acc[r][p] = _mm512_setzero_ps();
   }
   const int64_t blocks = a.cols / 32;
   const unsigned char* unit = panel;
   for (int64_t first = 0; first < blocks; first += layout.blocks, unit += layout.unit_bytes()) {
     const int64_t left = blocks - first;
     const int in_unit = left < layout.blocks ? int(left) : layout.blocks;
-    __m512 d = _mm512_setzero_ps(), d_min = d;
-    if constexpr (layout.scales != Scales::half) {
-      d = load_halves(unit);
-      if constexpr (layout.has_min) d_min = load_halves(unit + 32);
+    __m512 d[panels], d_min[panels];
+    for (int p = 0; p < panels; ++p) {
+      d[p] = d_min[p] = _mm512_setzero_ps();
+      if constexpr (layout.scales != Scales::half) {
+        d[p] = load_halves(unit + p * a.panel_bytes);
+        if constexpr (layout.has_min) d_min[p] = load_halves(unit + p * a.panel_bytes + 32);
+      }
     }
     for (int b = 0; b < in_unit; ++b) {
-      const BlockScales scales = load_scales<layout>(unit, b, d, d_min);
-      const unsigned char* block = unit + layout.code_offset() + b * layout.block_bytes();
-      add_group<layout, 0, rows>(block, codebook, scales, x, acc);
-      if constexpr (layout.group == 16) add_group<layout, 1, rows>(block, codebook, scales, x, acc);
-      for (int r = 0; r < rows; ++r) ++x[r];
+      BlockScales scales[panels];
+      const unsigned char* block[panels];
+      for (int p = 0; p < panels; ++p) {
+        scales[p] = load_scales<layout>(unit + p * a.panel_bytes, b, d[p], d_min[p]);
+        block[p] = unit + p * a.panel_bytes + layout.code_offset() + b * layout.block_bytes();
+      }
+      add_group<layout, 0>(block, codebook, scales, tile);
+      if constexpr (layout.group == 16) add_group<layout, 1>(block, codebook, scales, tile);
+      for (int r = 0; r < rows; ++r) ++tile.x[r];
     }
   }
-  for (int r = 0; r < rows; ++r) _mm512_mask_storeu_ps(a.out[row + r] + offset, used, acc[r]);
+  for (int p = 0; p < panels; ++p) {
+    const int64_t left = a.outputs - n - p * panel_width;
+    const __mmask16 used = __mmask16(left >= panel_width ? 0xFFFF : (1 << left) - 1);
+    float* const* out = a.out + row;
+    for (int r = 0; r < rows; ++r)
+      _mm512_mask_storeu_ps(out[r] + a.out_offset + n + p * panel_width, used, tile.acc[r][p]);
+  }
 }
 
+template <const BlockLayout& layout, int panels>
+inline void run_rows(const LinearArgs& a, const unsigned char* panel, int64_t n) {
+  int64_t r = 0;
+  for (; r + 6 <= a.rows; r += 6) run_tile<layout, 6, panels>(a, panel, r, n);
+  if (a.rows - r >= 4) run_tile<layout, 4, panels>(a, panel, r, n), r += 4;
+  if (a.rows - r >= 2) run_tile<layout, 2, panels>(a, panel, r, n), r += 2;
+  if (a.rows - r >= 1) run_tile<layout, 1, panels>(a, panel, r, n);
+}
+
+/// Two panels at a time: twelve chains in flight, and each activation is fetched once for both.
 template <const BlockLayout& layout>
 inline void linear_blocks(const LinearArgs& a) {
-  for (int64_t n = 0; n < a.outputs; n += panel_width) {
-    const unsigned char* panel = a.panels + n / panel_width * a.panel_bytes;
-    const int64_t left = a.outputs - n, offset = a.out_offset + n;
-    const __mmask16 used = __mmask16(left >= panel_width ? 0xFFFF : (1 << left) - 1);
-    int64_t r = 0;
-    for (; r + 8 <= a.rows; r += 8) tile<layout, 8>(a, panel, r, offset, used);
-    if (a.rows & 4) tile<layout, 4>(a, panel, r, offset, used), r += 4;
-    if (a.rows & 2) tile<layout, 2>(a, panel, r, offset, used), r += 2;
-    if (a.rows & 1) tile<layout, 1>(a, panel, r, offset, used);
-  }
+  const unsigned char* panel = a.panels;
+  int64_t n = 0;
+  for (; n + panel_width < a.outputs; n += 2 * panel_width, panel += 2 * a.panel_bytes)
+    run_rows<layout, 2>(a, panel, n);
+  if (n < a.outputs) run_rows<layout, 1>(a, panel, n);
 }
 
 }  // namespace

@@ -126,7 +126,7 @@ inline void tile(const LinearArgs& a, const unsigned char* panel, int64_t row, i
       acc.v[r][p] = a.accumulate ? _mm512_maskz_loadu_ps(used[p], out[r] + p * panel_width)
                                  : _mm512_setzero_ps();
   }
-  if constexpr (Format::bytes == 32 && Format::step == 2)
+  if constexpr (__is_same(Format, Fp8))
     run_scaled_chains<rows, panels>(a, panel, x, acc);
   else
     run_chains<Format, rows, panels>(a, panel, x, acc);
@@ -136,12 +136,119 @@ inline void tile(const LinearArgs& a, const unsigned char* panel, int64_t row, i
 }
 
 template <class Format, int panels>
-inline void all_rows(const LinearArgs& a, const unsigned char* panel, int64_t n) {
+inline void few_rows(const LinearArgs& a, const unsigned char* panel, int64_t n) {
   int64_t r = 0;
   for (; r + 8 <= a.rows; r += 8) tile<Format, 8, panels>(a, panel, r, n);
   if (a.rows & 4) tile<Format, 4, panels>(a, panel, r, n), r += 4;
   if (a.rows & 2) tile<Format, 2, panels>(a, panel, r, n), r += 2;
   if (a.rows & 1) tile<Format, 1, panels>(a, panel, r, n);
+}
+
+/// A run of columns of one or two panels as f32, and where its chains go on.
+template <int panels>
+struct Run {
+  const float* weights[panels];  // [count][16]
+  const float* scale[panels];    // fp8: what the run's own chains are scaled with
+  __mmask16 used[panels];
+  int64_t first, count;
+  bool fresh;  // the chains start here
+};
+
+template <bool scaled, int rows, int panels>
+inline void run_tile(const LinearArgs& a, const Run<panels>& run, int64_t row, int64_t n) {
+  const float* x[rows];
+  __m512 acc[rows][panels];
+  for (int r = 0; r < rows; ++r) {
+    x[r] = static_cast<const float*>(a.x[row + r]) + run.first;
+    const float* out = a.out[row + r] + a.out_offset + n;
+    for (int p = 0; p < panels; ++p)
+      acc[r][p] = scaled || run.fresh ? _mm512_setzero_ps()
+                                      : _mm512_maskz_loadu_ps(run.used[p], out + p * panel_width);
+  }
+  for (int64_t k = 0; k < run.count; ++k) {
+    __m512 w[panels];
+    for (int p = 0; p < panels; ++p) w[p] = _mm512_loadu_ps(run.weights[p] + k * panel_width);
+    for (int r = 0; r < rows; ++r) {
+      const __m512 value = _mm512_set1_ps(x[r][k]);
+      for (int p = 0; p < panels; ++p) acc[r][p] = _mm512_fmadd_ps(value, w[p], acc[r][p]);
+    }
+  }
+  for (int r = 0; r < rows; ++r)
+    for (int p = 0; p < panels; ++p) {
+      float* out = a.out[row + r] + a.out_offset + n + p * panel_width;
+      if constexpr (scaled) {
+        const __m512 before =
+            run.fresh ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(run.used[p], out);
+        acc[r][p] = _mm512_fmadd_ps(acc[r][p], _mm512_loadu_ps(run.scale[p]), before);
+      }
+      _mm512_mask_storeu_ps(out, run.used[p], acc[r][p]);
+    }
+}
+
+/// The f32 weights of columns [0, count) at `at`.
+template <class Format>
+inline void widen(const unsigned char* at, int64_t count, float* out) {
+  __m512 w[Format::step];
+  int64_t k = 0;
+  for (; k + Format::step <= count; k += Format::step, at += Format::bytes) {
+    Format::load(at, w);
+    for (int s = 0; s < Format::step; ++s) _mm512_store_ps(out + (k + s) * panel_width, w[s]);
+  }
+  if constexpr (Format::step == 2) {
+    if (k == count) return;
+    Format::load_last(at, w);
+    _mm512_store_ps(out + k * panel_width, w[0]);
+  }
+}
+
+/// Columns whose weights, of two panels as f32, stay in the first-level cache.
+constexpr int64_t run_cols = 192;
+
+/// Runs of columns are widened once and serve all rows; between them the chains rest in `out`.
+template <class Format, int panels>
+inline void many_rows(const LinearArgs& a, const unsigned char* panel, int64_t n) {
+  constexpr bool scaled = __is_same(Format, Fp8);
+  alignas(64) float widened[__is_same(Format, F32) ? 1 : panels * run_cols * panel_width];
+  const int64_t step = scaled ? a.block_cols : run_cols;
+  const int64_t header = scaled ? (a.cols + step - 1) / step * 64 : 0;
+  Run<panels> run;
+  for (int p = 0; p < panels; ++p) {
+    const int64_t left = a.outputs - n - p * panel_width;
+    run.used[p] = __mmask16(left >= panel_width ? 0xFFFF : (1 << left) - 1);
+  }
+  for (run.first = 0; run.first < a.cols; run.first += step) {
+    run.count = run.first + step < a.cols ? step : a.cols - run.first;
+    run.fresh = run.first == 0 && !a.accumulate;
+    for (int p = 0; p < panels; ++p) {
+      const unsigned char* base = panel + p * a.panel_bytes;
+      const unsigned char* at = base + header + run.first / Format::step * Format::bytes;
+      if constexpr (scaled) {
+        at = base + header + run.first * panel_width;
+        run.scale[p] = reinterpret_cast<const float*>(base + run.first / step * 64);
+      }
+      if constexpr (__is_same(Format, F32)) {
+        run.weights[p] = reinterpret_cast<const float*>(at);
+      } else {
+        float* out = widened + p * run_cols * panel_width;
+        widen<Format>(at, run.count, out);
+        run.weights[p] = out;
+      }
+    }
+    int64_t r = 0;
+    for (; r + 8 <= a.rows; r += 8) run_tile<scaled, 8, panels>(a, run, r, n);
+    if (a.rows & 4) run_tile<scaled, 4, panels>(a, run, r, n), r += 4;
+    if (a.rows & 2) run_tile<scaled, 2, panels>(a, run, r, n), r += 2;
+    if (a.rows & 1) run_tile<scaled, 1, panels>(a, run, r, n);
+  }
+}
+
+template <class Format, int panels>
+inline void all_rows(const LinearArgs& a, const unsigned char* panel, int64_t n) {
+  const bool fits = !__is_same(Format, Fp8) || a.block_cols <= run_cols;
+  if (a.rows >= 16 && fits)
+    many_rows<Format, panels>(a, panel, n);
+  else
+    few_rows<Format, panels>(a, panel, n);
 }
 
 /// Two panels at a time, so that enough chains are in flight.

@@ -53,27 +53,56 @@ void decode_scales(const BlockLayout& layout, const unsigned char* unit, int ind
   }
 }
 
+/// Where block `b` of a panel is.
+struct Place {
+  const unsigned char* unit;
+  int in_unit;
+  const unsigned char* low;
+  const unsigned char* high;
+};
+
+Place find_block(const BlockLayout& layout, const unsigned char* panel, int64_t block) {
+  Place at{};
+  at.unit = panel + block / layout.blocks * layout.unit_bytes();
+  at.in_unit = int(block % layout.blocks);
+  at.low = at.unit + layout.code_offset() + at.in_unit * layout.block_bytes();
+  at.high = at.low + 64 * layout.low_bits;
+  return at;
+}
+
+int read_value(const BlockLayout& layout, const Place& at, int k, int n) {
+  const int lane = 4 * n + k % 4;
+  const int code = read_code(at.low, layout.low_bits, k / 4, lane) |
+                   read_code(at.high, layout.high_bits, k / 4, lane) << layout.low_bits;
+  const int zero = layout.zero_bits == 0 ? 0 : 1 << layout.zero_bits;
+  return (layout.codebook ? iq4_codebook[code] : code) - zero;
+}
+
 }  // namespace
 
 PanelBlock decode_block(const BlockLayout& layout, const unsigned char* panel, int64_t block) {
   PanelBlock out;
-  const unsigned char* unit = panel + block / layout.blocks * layout.unit_bytes();
-  const int in_unit = int(block % layout.blocks);
+  const Place at = find_block(layout, panel, block);
   for (int n = 0; n < panel_width; ++n)
     for (int i = 0; i < layout.groups(); ++i)
-      decode_scales(layout, unit, in_unit * layout.groups() + i, n, out.scale[i][n], out.min[i][n]);
-  const unsigned char* low = unit + layout.code_offset() + in_unit * layout.block_bytes();
-  const unsigned char* high = low + 64 * layout.low_bits;
-  const int zero = layout.zero_bits == 0 ? 0 : 1 << layout.zero_bits;
+      decode_scales(layout, at.unit, at.in_unit * layout.groups() + i, n, out.scale[i][n],
+                    out.min[i][n]);
   for (int k = 0; k < 32; ++k)
-    for (int n = 0; n < panel_width; ++n) {
-      const int lane = 4 * n + k % 4;
-      int code = read_code(low, layout.low_bits, k / 4, lane);
-      code |= read_code(high, layout.high_bits, k / 4, lane) << layout.low_bits;
-      if (layout.codebook) code = iq4_codebook[code];
-      out.q[k][n] = int8_t(code - zero);
-    }
+    for (int n = 0; n < panel_width; ++n) out.q[k][n] = int8_t(read_value(layout, at, k, n));
   return out;
+}
+
+void decode_output(const BlockLayout& layout, const unsigned char* panel, int64_t block, int index,
+                   float* out) {
+  const Place at = find_block(layout, panel, block);
+  float scale = 0, min = 0;
+  for (int k = 0; k < 32; ++k) {
+    if (k % layout.group == 0)
+      decode_scales(layout, at.unit, at.in_unit * layout.groups() + k / layout.group, index, scale,
+                    min);
+    const float value = scale * float(read_value(layout, at, k, index));
+    out[k] = layout.has_min ? value + min : value;
+  }
 }
 
 }  // namespace deepseek::kernels::scalar

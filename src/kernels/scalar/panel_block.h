@@ -14,4 +14,8 @@ struct PanelBlock {
 
 PanelBlock decode_block(const BlockLayout& layout, const unsigned char* panel, int64_t block);
 
+/// The same for output `index` [0, 16) alone, as f32 [32].
+void decode_output(const BlockLayout& layout, const unsigned char* panel, int64_t block, int index,
+                   float* out);
+
 }  // namespace deepseek::kernels::scalar
