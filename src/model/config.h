@@ -6,27 +6,16 @@
 #include <string>
 #include <vector>
 
+#include "ops/rope.h"
+#include "ops/router.h"
+
 namespace deepseek {
 
 enum class AttentionKind { gqa, mla };
-enum class RopePairingKind { half, interleaved };
-enum class ScoringFunc { softmax, sigmoid };
-enum class TopkMethod { greedy, group_limited_greedy, noaux_tc };
-
-/// `rope_scaling` of a config, normalised; names as published.
-struct RopeScalingConfig {
-  enum class Type { none, linear, llama3, yarn };
-  Type type = Type::none;
-  double factor = 1;
-  double original_max_position_embeddings = 0;
-  double low_freq_factor = 1, high_freq_factor = 4;  // llama3
-  double beta_fast = 32, beta_slow = 1;              // yarn
-  std::optional<double> mscale, mscale_all_dim;      // yarn
-  std::optional<double> attention_factor;            // yarn; wins over mscale
-  std::vector<float> frequency_divisors;             // GGUF rope_freqs.weight; wins over llama3
-
-  bool operator==(const RopeScalingConfig&) const = default;
-};
+using RopePairingKind = RopePairing;
+using ScoringFunc = RouterScoring;
+using TopkMethod = RouterMethod;
+using RopeScalingConfig = RopeScaling;
 
 /// FP8 weights of a checkpoint (`quantization_config`, quant_method fp8).
 struct Fp8Config {

@@ -10,32 +10,21 @@
 namespace deepseek {
 namespace {
 
-RopePairing pairing_of(const ModelConfig& config) {
-  return config.rope_pairing == RopePairingKind::half ? RopePairing::half
-                                                      : RopePairing::interleaved;
-}
-
 RouterConfig router_of(const ModelConfig& c) {
   RouterConfig router;
   router.n_routed_experts = c.n_routed_experts;
   router.num_experts_per_tok = c.num_experts_per_tok;
   router.n_group = c.n_group;
   router.topk_group = c.topk_group;
-  router.scoring_func =
-      c.scoring_func == ScoringFunc::softmax ? RouterScoring::softmax : RouterScoring::sigmoid;
-  router.topk_method = c.topk_method == TopkMethod::greedy ? RouterTopk::greedy
-                       : c.topk_method == TopkMethod::group_limited_greedy
-                           ? RouterTopk::group_limited_greedy
-                           : RouterTopk::noaux_tc;
+  router.scoring = c.scoring_func;
+  router.topk_method = c.topk_method;
   router.norm_topk_prob = c.norm_topk_prob;
-  router.routed_scaling_factor = static_cast<float>(c.routed_scaling_factor);
+  router.routed_scaling_factor = c.routed_scaling_factor;
   return router;
 }
 
 std::unique_ptr<Attention> make_attention(ParamSource& source, const std::string& prefix,
-                                          const ModelConfig& c,
-                                          std::shared_ptr<const RopeFrequencies> frequencies,
-                                          const PassOptions& passes) {
+                                          const ModelConfig& c, const PassOptions& passes) {
   if (c.attention == AttentionKind::gqa)
     return std::make_unique<Gqa>(source, prefix,
                                  Gqa::Config{.hidden_size = c.hidden_size,
@@ -43,8 +32,7 @@ std::unique_ptr<Attention> make_attention(ParamSource& source, const std::string
                                              .num_key_value_heads = c.num_key_value_heads,
                                              .head_dim = c.head_dim,
                                              .has_qkv_bias = c.attention_bias,
-                                             .pairing = pairing_of(c),
-                                             .frequencies = std::move(frequencies)});
+                                             .pairing = c.rope_pairing});
   return std::make_unique<Mla>(source, prefix,
                                Mla::Config{.hidden_size = c.hidden_size,
                                            .num_attention_heads = c.num_attention_heads,
@@ -55,37 +43,37 @@ std::unique_ptr<Attention> make_attention(ParamSource& source, const std::string
                                            .v_head_dim = c.v_head_dim,
                                            .latent_norm_eps = c.latent_norm_eps,
                                            .softmax_scale = softmax_scale(c),
-                                           .pairing = pairing_of(c),
-                                           .frequencies = std::move(frequencies),
+                                           .pairing = c.rope_pairing,
                                            .expanded = passes.expanded,
                                            .absorbed = passes.absorbed});
 }
 
 }  // namespace
 
+RopeFrequencies rope_frequencies(const ModelConfig& config) {
+  return rope_frequencies(config.rope_dim(), config.rope_theta, config.rope_scaling);
+}
+
 float softmax_scale(const ModelConfig& config) {
-  const RopeScalingConfig& scaling = config.rope_scaling;
+  const RopeScaling& scaling = config.rope_scaling;
   double scale = 1 / std::sqrt(static_cast<double>(config.qk_head_dim()));
   const double mscale = scaling.mscale_all_dim.value_or(0);
-  if (config.attention == AttentionKind::mla && scaling.type == RopeScalingConfig::Type::yarn &&
+  if (config.attention == AttentionKind::mla && scaling.type == RopeScaling::Type::yarn &&
       mscale != 0 && scaling.factor > 1) {
-    const double m = 0.1 * mscale * std::log(scaling.factor) + 1;
+    const double m = yarn_mscale(scaling.factor, mscale);
     scale *= m * m;
   }
   return static_cast<float>(scale);
 }
 
 DecoderLayer::DecoderLayer(ParamSource& source, const std::string& prefix, int64_t layer,
-                           const ModelConfig& config,
-                           std::shared_ptr<const RopeFrequencies> frequencies,
-                           const PassOptions& passes)
+                           const ModelConfig& config, const PassOptions& passes)
     : layer_(layer),
       input_layernorm_(source, prefix + ".input_layernorm", config.hidden_size,
                        config.rms_norm_eps),
       post_attention_layernorm_(source, prefix + ".post_attention_layernorm", config.hidden_size,
                                 config.rms_norm_eps),
-      self_attn_(
-          make_attention(source, prefix + ".self_attn", config, std::move(frequencies), passes)) {
+      self_attn_(make_attention(source, prefix + ".self_attn", config, passes)) {
   if (config.is_moe_layer(layer))
     moe_ = std::make_unique<Moe>(
         source, prefix + ".mlp",
@@ -99,9 +87,9 @@ DecoderLayer::DecoderLayer(ParamSource& source, const std::string& prefix, int64
                                  config.intermediate_size);
 }
 
-Tensor DecoderLayer::forward(const Tensor& hidden_td, const Batch& batch, const LayerCache* cache,
+Tensor DecoderLayer::forward(const Tensor& hidden_td, const AttentionContext& context,
                              Probe* probe) const {
-  const Tensor attended = self_attn_->forward(input_layernorm_.forward(hidden_td), batch, cache);
+  const Tensor attended = self_attn_->forward(input_layernorm_.forward(hidden_td), context);
   if (probe != nullptr) probe->attended(layer_, attended);
   const Tensor middle = add(hidden_td, attended);
   const Tensor x = post_attention_layernorm_.forward(middle);

@@ -24,11 +24,9 @@ class DecoderLayer {
  public:
   /// Takes `<prefix>.*`. `layer` decides between dense and expert feed-forward.
   DecoderLayer(ParamSource& source, const std::string& prefix, int64_t layer,
-               const ModelConfig& config, std::shared_ptr<const RopeFrequencies> frequencies,
-               const PassOptions& passes);
+               const ModelConfig& config, const PassOptions& passes);
 
-  Tensor forward(const Tensor& hidden_td, const Batch& batch, const LayerCache* cache,
-                 Probe* probe) const;
+  Tensor forward(const Tensor& hidden_td, const AttentionContext& context, Probe* probe) const;
   void each_linear(const std::function<void(Linear&)>& visit);
 
  private:

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/placing_source.h"
 
+#include "ops/tape.h"
+
 namespace deepseek {
 
 PlacingSource::PlacingSource(ParamSource& inner, Placement placement, NoticeSink notice)
     : inner_(inner), placement_(placement), notice_(std::move(notice)) {}
 
 Weight PlacingSource::as_trainable(const std::string& name, const Weight& raw) {
-  const Tensor parameter = as_parameter(raw.dequantized().tensor());
+  const Tensor parameter = as_parameter(raw.dequantized_rows(0, raw.rows()));
   parameters_.push_back({name, parameter});
   return Weight::from_tensor(parameter);
 }

@@ -16,9 +16,9 @@ Transformer::Transformer(const ModelConfig& config, ParamSource& source, const P
   const bool tied = config.tie_word_embeddings;
   embed_tokens_ = source.weight("model.embed_tokens.weight", config.vocab_size, d,
                                 tied ? ParamSource::Use::linear : ParamSource::Use::gather);
-  const auto frequencies = std::make_shared<const RopeFrequencies>(rope_frequencies(config));
+  frequencies_ = rope_frequencies(config);
   const auto layer_at = [&](int64_t layer) {
-    return DecoderLayer(source, concat("model.layers.", layer), layer, config, frequencies, passes);
+    return DecoderLayer(source, concat("model.layers.", layer), layer, config, passes);
   };
   layers_.reserve(static_cast<size_t>(config.num_hidden_layers));
   for (int64_t layer = 0; layer < config.num_hidden_layers; ++layer)
@@ -63,12 +63,13 @@ Tensor Transformer::embed_rows(const std::vector<int32_t>& tokens) const {
 Tensor Transformer::forward(const Batch& batch, const CacheView* cache, Probe* probe) const {
   Tensor hidden_td = embed_rows(batch.tokens);
   if (probe != nullptr) probe->embedded(hidden_td);
+  const RopeTable rope = rope_table(batch.positions, frequencies_);
   for (size_t i = 0; i < layers_.size(); ++i) {
     if (cache == nullptr) {
-      hidden_td = layers_[i].forward(hidden_td, batch, nullptr, probe);
+      hidden_td = layers_[i].forward(hidden_td, {batch, rope}, probe);
     } else {
       const LayerCache layer_cache(*cache, batch, static_cast<int64_t>(i));
-      hidden_td = layers_[i].forward(hidden_td, batch, &layer_cache, probe);
+      hidden_td = layers_[i].forward(hidden_td, {batch, rope, &layer_cache}, probe);
     }
   }
   return hidden_td;
@@ -94,8 +95,9 @@ Tensor Transformer::mtp_forward(const Batch& batch, const Tensor& hidden_td) con
   }
   const std::array<Tensor, 2> parts{mtp.enorm.forward(embed_rows(shifted.tokens)),
                                     mtp.hnorm.forward(gather_rows(hidden_td, rows))};
+  const RopeTable rope = rope_table(shifted.positions, frequencies_);
   const Tensor x_td = mtp.eh_proj.forward(concat_last(parts));
-  return mtp.shared_head_norm.forward(mtp.layer.forward(x_td, shifted, nullptr, nullptr));
+  return mtp.shared_head_norm.forward(mtp.layer.forward(x_td, {shifted, rope}, nullptr));
 }
 
 void Transformer::each_linear(const std::function<void(Linear&)>& visit) {

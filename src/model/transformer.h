@@ -52,6 +52,7 @@ class Transformer {
   Tensor embed_rows(const std::vector<int32_t>& tokens) const;
 
   ModelConfig config_;
+  RopeFrequencies frequencies_;
   Weight embed_tokens_;
   std::vector<DecoderLayer> layers_;
   RmsNorm norm_;

@@ -6,12 +6,9 @@
 #include <span>
 #include <vector>
 
-#include "tensor/dtype.h"
+#include "ops/cached_attention.h"
 
 namespace deepseek {
-
-/// Tokens a page of the cache holds.
-inline constexpr int64_t page_tokens = 64;
 
 /// What one page stores for its 64 positions, every layer behind the other. With `latent`, a layer
 /// holds [64][rank + rope]; else keys [kv_heads][k_dim][64] and then values [kv_heads][64][v_dim].
@@ -22,10 +19,15 @@ struct CacheLayout {
   int64_t rank = 0, rope = 0;                  // latent
   DType dtype = DType::bf16;                   // bf16 or f32
 
+  KvPageLayout kv() const { return {kv_heads, k_dim, v_dim, dtype}; }
+  LatentPageLayout latents() const { return {rank, rank + rope, dtype}; }
+
   int64_t values_per_token_layer() const {
     return latent ? rank + rope : kv_heads * (k_dim + v_dim);
   }
-  int64_t layer_bytes() const { return values_per_token_layer() * page_tokens * dtype_size(dtype); }
+  int64_t layer_bytes() const {
+    return values_per_token_layer() * tokens_per_page * dtype_size(dtype);
+  }
   int64_t page_bytes() const { return layers * layer_bytes(); }
 };
 

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <memory>
 #include <string>
 
 #include "nn/attention.h"
-#include "ops/rope.h"
 
 namespace deepseek {
 
@@ -20,13 +18,12 @@ class Gqa : public Attention {
     int64_t head_dim = 0;
     bool has_qkv_bias = false;
     RopePairing pairing = RopePairing::half;
-    std::shared_ptr<const RopeFrequencies> frequencies;
   };
 
   /// Takes `<prefix>.{q,k,v,o}_proj`.
   Gqa(ParamSource& source, const std::string& prefix, const Config& config);
 
-  Tensor forward(const Tensor& x_td, const Batch& batch, const LayerCache* cache) const override;
+  Tensor forward(const Tensor& x_td, const AttentionContext& context) const override;
   void each_linear(const std::function<void(Linear&)>& visit) override;
 
  private:

@@ -10,6 +10,8 @@
 namespace deepseek {
 namespace {
 
+Tensor dense(const Weight& weight) { return weight.dequantized_rows(0, weight.rows()); }
+
 /// Rows [begin, begin + count) of a dense matrix.
 Tensor rows_of(const Tensor& matrix, int64_t begin, int64_t count) {
   return matrix.slice(begin, begin + count);
@@ -38,9 +40,9 @@ Tensor join_heads(const LatentUpWeights& split, const LatentUp::Config& c) {
   const Tensor out = Tensor::empty({c.heads * (c.nope + c.v), c.rank});
   float* to = out.data();
   for (size_t head = 0; head < split.k_heads.size(); ++head) {
-    const Tensor k = transposed(split.k_heads[head].dequantized().tensor());
+    const Tensor k = transposed(dense(split.k_heads[head]));
     to = std::ranges::copy(k.values(), to).out;
-    const Tensor v = split.v_heads[head].dequantized().tensor();
+    const Tensor v = dense(split.v_heads[head]);
     to = std::ranges::copy(v.values(), to).out;
   }
   return out;
@@ -61,11 +63,11 @@ LatentUp::LatentUp(ParamSource& source, const std::string& prefix, const Config&
     for (const Weight& head : raw.v_heads) v_heads_.push_back(source.placed(head));
     return;
   }
-  const Tensor dense = raw.fused.dequantized().tensor();
+  const Tensor whole = dense(raw.fused);
   for (int64_t head = 0; head < config.heads; ++head) {
     const int64_t first = head * (config.nope + config.v);
-    const Tensor k = transposed(rows_of(dense, first, config.nope));
-    const Tensor v = rows_of(dense, first + config.nope, config.v);
+    const Tensor k = transposed(rows_of(whole, first, config.nope));
+    const Tensor v = rows_of(whole, first + config.nope, config.v);
     k_heads_.push_back(source.placed(stored_as(k, raw.fused.format())));
     v_heads_.push_back(source.placed(stored_as(v, raw.fused.format())));
   }

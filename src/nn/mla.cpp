@@ -36,7 +36,7 @@ Mla::Mla(ParamSource& source, const std::string& prefix, const Config& config) :
   o_proj_ = Linear(source, prefix + ".o_proj", d, h * config.v_head_dim);
 }
 
-Tensor Mla::forward(const Tensor& x_td, const Batch& batch, const LayerCache* cache) const {
+Tensor Mla::forward(const Tensor& x_td, const AttentionContext& context) const {
   const int64_t tokens = x_td.dim(0), h = config_.num_attention_heads;
   const int64_t nope = config_.qk_nope_head_dim, rope_dim = config_.qk_rope_head_dim;
   const std::array<const Linear*, 2> first{config_.q_lora_rank == 0 ? &q_proj_ : &q_a_proj_,
@@ -45,9 +45,7 @@ Tensor Mla::forward(const Tensor& x_td, const Batch& batch, const LayerCache* ca
   const Tensor q = config_.q_lora_rank == 0
                        ? projected[0]
                        : q_b_proj_.forward(q_a_layernorm_.forward(projected[0]));
-  const auto rotate = [&](const Tensor& x) {
-    return rope(x, batch.positions, *config_.frequencies, config_.pairing);
-  };
+  const auto rotate = [&](const Tensor& x) { return rope(x, context.rope, config_.pairing); };
   const auto q_parts = split_last(reshape(q, {tokens, h, nope + rope_dim}), {nope, rope_dim});
   const auto kv_parts = split_last(projected[1], {config_.kv_lora_rank, rope_dim});
   const Tensor q_nope = q_parts[0], q_pe = rotate(q_parts[1]);
@@ -55,16 +53,16 @@ Tensor Mla::forward(const Tensor& x_td, const Batch& batch, const LayerCache* ca
   const Tensor k_pe = rotate(reshape(kv_parts[1], {tokens, 1, rope_dim}));
 
   Tensor out_thv;
-  if (cache == nullptr) {
+  if (context.cache == nullptr) {
     const auto kv = split_last(kv_b_proj_.expand(latent_tr), {nope, config_.v_head_dim});
     const std::array<Tensor, 2> q_full{q_nope, q_pe};
     const std::array<Tensor, 2> k_full{kv[0], repeat_heads(reshape(k_pe, {tokens, rope_dim}), h)};
-    out_thv =
-        attend(concat_last(q_full), concat_last(k_full), kv[1], batch.spans, config_.softmax_scale);
+    out_thv = attend(concat_last(q_full), concat_last(k_full), kv[1], context.batch.spans,
+                     config_.softmax_scale);
   } else {
     const Tensor context_thr =
-        cache->attend_latent(kv_b_proj_.absorb_query(q_nope, q_pe), latent_tr,
-                             reshape(k_pe, {tokens, rope_dim}), config_.softmax_scale);
+        context.cache->attend_latent(kv_b_proj_.absorb_query(q_nope, q_pe), latent_tr,
+                                     reshape(k_pe, {tokens, rope_dim}), config_.softmax_scale);
     out_thv = kv_b_proj_.project_values(context_thr);
   }
   return o_proj_.forward(reshape(out_thv, {tokens, h * config_.v_head_dim}));

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <memory>
 #include <string>
 
 #include "nn/attention.h"
 #include "nn/latent_up.h"
 #include "nn/norm.h"
-#include "ops/rope.h"
 
 namespace deepseek {
 
@@ -27,7 +25,6 @@ class Mla : public Attention {
     double latent_norm_eps = 1e-6;
     float softmax_scale = 1;
     RopePairing pairing = RopePairing::interleaved;
-    std::shared_ptr<const RopeFrequencies> frequencies;
     bool expanded = false, absorbed = false;
   };
 
@@ -35,7 +32,7 @@ class Mla : public Attention {
   /// `.kv_a_layernorm`, `.kv_b_proj`, `.o_proj`.
   Mla(ParamSource& source, const std::string& prefix, const Config& config);
 
-  Tensor forward(const Tensor& x_td, const Batch& batch, const LayerCache* cache) const override;
+  Tensor forward(const Tensor& x_td, const AttentionContext& context) const override;
   void each_linear(const std::function<void(Linear&)>& visit) override;
 
  private:

@@ -75,7 +75,6 @@ Tensor run_recorded(const Tensor& x, const Grouping& grouping,
   std::vector<Tensor> outputs;
   for (size_t e = 0; e < weights.size(); ++e) {
     const int64_t begin = grouping.begins[e], rows = grouping.begins[e + 1] - begin;
-    if (rows == 0) continue;
     const Tensor x_rows =
         gather_rows(x, {grouping.tokens.data() + begin, static_cast<size_t>(rows)});
     const Weight* const inputs[] = {&weights[e].gate, &weights[e].up};

@@ -17,8 +17,8 @@ struct ExpertWeights {
 
 /// out[t] = sum over the token's experts, in ascending order, of weight * expert(x[t]): x [T, d],
 /// routing of T tokens -> [T, d]. Rows are grouped by expert, so an expert's weights are read once
-/// for all its rows. Gradients for x, the routing weights and every expert that has rows; an expert
-/// without rows gets none.
+/// for all its rows. Gradients for x, the routing weights and every expert; that of an expert
+/// without rows is zero.
 Tensor experts(const Tensor& x, const Routing& routing, std::span<const ExpertWeights> weights);
 
 }  // namespace deepseek

@@ -24,6 +24,8 @@ struct RopeScaling {
   std::optional<double> mscale, mscale_all_dim;      // yarn
   std::optional<double> attention_factor;            // yarn; wins over mscale
   std::vector<float> frequency_divisors;  // [dim / 2] divisors that replace llama3's rule
+
+  bool operator==(const RopeScaling&) const = default;
 };
 
 struct RopeFrequencies {

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/page_pool.h"
+
+#include <cstring>
+
+#include "core/error.h"
+
+namespace deepseek {
+
+PagePool::PagePool(const CacheLayout& layout, int64_t budget_bytes)
+    : layout_(layout), total_pages_(budget_bytes / layout.page_bytes()) {
+  if (total_pages_ < 1)
+    fail(ErrorKind::out_of_memory, "cache: expected at least one page of ",
+         size_text(static_cast<uint64_t>(layout.page_bytes())), " (", tokens_per_page,
+         " tokens), got ", budget_bytes, " bytes; raise --cache-bytes");
+}
+
+std::optional<PagePool::PageId> PagePool::allocate() {
+  if (used_pages_ == total_pages_) return std::nullopt;
+  PageId id = 0;
+  if (free_.empty()) {
+    id = static_cast<PageId>(pages_.size());
+    Page page;
+    page.memory = Storage::allocate(layout_.page_bytes());
+    std::memset(page.memory->data(), 0, static_cast<size_t>(layout_.page_bytes()));
+    pages_.push_back(std::move(page));
+  } else {
+    id = free_.back();
+    free_.pop_back();
+  }
+  pages_[static_cast<size_t>(id)].owners = 1;
+  ++used_pages_;
+  return id;
+}
+
+void PagePool::release(PageId page) {
+  if (--pages_[static_cast<size_t>(page)].owners > 0) return;
+  free_.push_back(page);
+  --used_pages_;
+}
+
+}  // namespace deepseek

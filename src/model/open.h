@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/progress.h"
+#include "formats/gguf.h"
+#include "model/placing_source.h"
+#include "model/transformer.h"
+
+namespace deepseek {
+
+/// The files of one checkpoint: a Hugging Face folder, or a GGUF file; which is decided by content.
+struct CheckpointFiles {
+  std::filesystem::path path;
+  std::optional<GgufFile> gguf;  // nothing: a folder
+
+  /// Throws not_found or bad_file.
+  static CheckpointFiles open(const std::filesystem::path& path);
+  ModelConfig read_config() const;
+};
+
+struct OpenOptions {
+  Placement placement = Placement::native;
+  PassOptions passes{.expanded = false, .absorbed = true};
+  std::optional<std::filesystem::path> adapter;  // PEFT LoRA folder, applied unmerged
+  NoticeSink notice;
+};
+
+/// A model ready to run.
+struct OpenedModel {
+  std::shared_ptr<Transformer> transformer;
+  /// What Placement::trainable can have gradients for: the checkpoint's parameters, or, with an
+  /// adapter, the adapter's alone under its file's names.
+  std::vector<NamedParameter> parameters;
+};
+
+OpenedModel open_model(const CheckpointFiles& files, const OpenOptions& options);
+
+}  // namespace deepseek
