@@ -7,6 +7,7 @@
 namespace deepseek::kernels {
 
 constexpr int64_t page_tokens = 64;
+constexpr int64_t paged_queries = 48;  // rows * heads that kernels take together
 
 /// Attention of a tile of query rows, and of the heads that share one key head, over some pages of
 /// one sequence's cache. Each page gives a largest score, a sum and weighted values; pages are
@@ -29,9 +30,8 @@ struct PagedAttentionArgs {
   float* scratch;        // paged_attention_scratch floats
 };
 
-constexpr int64_t paged_attention_scratch(int64_t rows, int64_t heads, int64_t key_dim,
-                                          int64_t value_dim) {
-  return rows * heads * (key_dim + page_tokens) + value_dim;
+constexpr int64_t paged_attention_scratch(int64_t key_dim, int64_t value_dim) {
+  return paged_queries * (key_dim + page_tokens) + value_dim;
 }
 
 }  // namespace deepseek::kernels

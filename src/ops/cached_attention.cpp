@@ -28,8 +28,7 @@ Tensor attend_kv(const Tensor& q, std::span<const PagedRow> rows, const KvPageLa
   const Tensor out = Tensor::empty({q.dim(0), heads, value_dim});
   const std::vector<int64_t> positions = positions_of(rows);
 
-  constexpr int64_t queries_per_tile = 48;
-  const int64_t max_rows = std::max<int64_t>(1, queries_per_tile / group);
+  const int64_t max_rows = std::max<int64_t>(1, kernels::paged_queries / group);
   std::vector<PagedUnit> units;
   for (PagedUnit tile : paged_tiles(rows, max_rows))
     for (tile.group = 0; tile.group < kv_heads; ++tile.group) {
@@ -37,7 +36,7 @@ Tensor attend_kv(const Tensor& q, std::span<const PagedRow> rows, const KvPageLa
       units.push_back(tile);
     }
   const int64_t scratch_size =
-      kernels::paged_attention_scratch(max_rows, group, layout.key_dim, value_dim);
+      kernels::paged_attention_scratch(layout.key_dim, value_dim);
   const Tensor scratch = Tensor::empty({compute_pool().threads(), scratch_size});
   const auto& kernel = kernels::paged_attention_f32.best();
   run_paged_units(
