@@ -9,10 +9,12 @@ namespace deepseek::cli {
 // What each verb runs; each answers the exit code.
 int run_completion(const Flags& flags, Console& console);
 int run_config(const Flags& flags, Console& console);
+int run_doctor(const Flags& flags, Console& console);
 int run_help(const Flags& flags, Console& console);
 int run_list(const Flags& flags, Console& console);
 int run_pull(const Flags& flags, Console& console);
 int run_rm(const Flags& flags, Console& console);
+int run_tokenize(const Flags& flags, Console& console);
 int run_version(const Flags& flags, Console& console);
 
 }  // namespace deepseek::cli
