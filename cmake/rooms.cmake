@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # deepseek_room(NAME DEPENDS room… SOURCES file…): one static library a room, deepseek::NAME.
+# Every room but cli is part of the installed library.
 function(deepseek_room name)
   cmake_parse_arguments(arg "" "" "DEPENDS;SOURCES" ${ARGN})
   add_library(deepseek_${name} STATIC ${arg_SOURCES})
   add_library(deepseek::${name} ALIAS deepseek_${name})
   target_include_directories(deepseek_${name} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
+  if(NOT name STREQUAL "cli")
+    set_property(GLOBAL APPEND PROPERTY DEEPSEEK_ROOMS deepseek_${name})
+  endif()
   foreach(room IN LISTS arg_DEPENDS)
     target_link_libraries(deepseek_${name} PUBLIC deepseek_${room})
   endforeach()
