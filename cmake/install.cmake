@@ -17,7 +17,8 @@ set_target_properties(deepseek_library PROPERTIES
   OUTPUT_NAME deepseek EXPORT_NAME deepseek
   VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 
-install(TARGETS deepseek deepseek_library EXPORT deepseekTargets FILE_SET HEADERS)
+install(TARGETS deepseek)
+install(TARGETS deepseek_library EXPORT deepseekTargets FILE_SET HEADERS)
 install(EXPORT deepseekTargets NAMESPACE deepseek::
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/deepseek)
 configure_package_config_file(cmake/deepseekConfig.cmake.in
