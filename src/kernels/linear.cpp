@@ -137,7 +137,8 @@ int64_t panel_bytes(Format format, int64_t cols, int64_t block_cols) {
     case Format::bf16:
       return divide_up(cols, 2) * 4 * panel_width;
     case Format::fp8:
-      return (divide_up(cols, block_cols) * 4 + cols) * panel_width;
+      return cols / block_cols * fp8_slice_bytes(block_cols) +
+             (cols % block_cols == 0 ? 0 : fp8_slice_bytes(cols % block_cols));
     default:
       return 0;
   }
@@ -163,9 +164,9 @@ void panel_row(Format format, const std::byte* panel, int64_t cols, int64_t bloc
         out[k] = bf16_to_f32(read<uint16_t>(panel, k / 2 * 2 * panel_width + 2 * index + k % 2));
         break;
       default: {
-        const int64_t codes = divide_up(cols, block_cols) * 4 * panel_width;
-        out[k] = e4m3_to_f32(read<uint8_t>(panel + codes, at(k))) *
-                 read<float>(panel, at(k / block_cols));
+        const std::byte* slice = panel + k / block_cols * fp8_slice_bytes(block_cols);
+        const int64_t at_code = 64 + k % block_cols / 4 * 64 + fp8_byte(k % block_cols % 4, index);
+        out[k] = e4m3_to_f32(read<uint8_t>(slice, at_code)) * read<float>(slice, index);
       }
     }
 }

@@ -21,8 +21,7 @@ namespace deepseek::kernels {
 //                    acc = fma(d_x * sum of q, -min, acc)
 //
 // Bound: memory for a few rows (each weight byte is read once for eight rows), multiply-adds for
-// many. Panels are laid out as linear_layout.h says; dense formats as [cols][16] values, bf16 as
-// [cols / 2][16][2], fp8 as scales f32 [col blocks][16] followed by codes [cols][16].
+// many. Panels are laid out as linear_layout.h says.
 
 using LinearFamily = KernelFamily<LinearArgs, 3>;
 using QuantizeFamily = KernelFamily<QuantizeArgs, 3>;

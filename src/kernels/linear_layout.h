@@ -3,6 +3,13 @@
 
 #include "kernels/linear_args.h"
 
+// Panels of dense formats: [cols][16] values; bf16 [cols / 2][16][2], padded with a zero column.
+//
+// fp8: for each slice of block_cols columns, the scale of the 16 outputs, f32, then codes in groups
+// of four columns, 64 bytes each, the last padded with zeros. Column 2t + s of a group is, for
+// output n, byte 16 * (n / 4) + 8 * t + 2 * (n % 4) + s: widening the bytes in place gives pairs of
+// columns as bf16 has them.
+//
 // Panels of the block formats. A panel is a row of units, each holding 64 columns (two blocks of
 // 32) or a superblock of 256 for its 16 outputs:
 //
@@ -26,6 +33,14 @@
 // tile for 32 columns, and ActivationBlock::q its other operand.
 
 namespace deepseek::kernels {
+
+/// Byte of column `k` of a group of four fp8 columns, for output `n`.
+constexpr int fp8_byte(int64_t k, int64_t n) {
+  return int(16 * (n / 4) + 8 * (k / 2) + 2 * (n % 4) + k % 2);
+}
+
+/// Bytes of an fp8 slice of `cols` columns.
+constexpr int64_t fp8_slice_bytes(int64_t cols) { return 64 + (cols + 3) / 4 * 64; }
 
 enum class Scales : unsigned char { half, byte, byte_and_min, nibble_and_min };
 

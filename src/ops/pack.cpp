@@ -29,16 +29,22 @@ void interleave(const T* rows, int64_t row_count, int64_t cols, T* out) {
 
 void pack_fp8_panel(const Weight& weight, int64_t first, int64_t row_count, std::byte* out) {
   const BlockScales& scales = *weight.scales();
-  const int64_t col_blocks = scales.values.dim(1);
-  std::vector<float> panel(size_t(col_blocks * panel_width));
-  for (int64_t n = 0; n < row_count; ++n) {
-    const float* row = scales.values.data() + (first + n) / scales.block_rows * col_blocks;
-    for (int64_t b = 0; b < col_blocks; ++b) panel[size_t(b * panel_width + n)] = row[b];
+  const int64_t slices = scales.values.dim(1), cols = weight.cols();
+  const auto* codes = reinterpret_cast<const uint8_t*>(weight.data()) + first * cols;
+  for (int64_t b = 0; b < slices; ++b) {
+    const int64_t begin = b * scales.block_cols;
+    const int64_t count = std::min(scales.block_cols, cols - begin);
+    const int64_t bytes = kernels::fp8_slice_bytes(count);
+    if (row_count < panel_width || count % 4 != 0) std::memset(out, 0, size_t(bytes));
+    for (int64_t n = 0; n < row_count; ++n) {
+      const float* scale = scales.values.data() + (first + n) / scales.block_rows * slices + b;
+      std::memcpy(out + n * int64_t{sizeof(float)}, scale, sizeof(float));
+      const uint8_t* row = codes + n * cols + begin;
+      auto* at = reinterpret_cast<uint8_t*>(out) + 64 + kernels::fp8_byte(0, n);
+      for (int64_t k = 0; k < count; ++k) at[k / 4 * 64 + kernels::fp8_byte(k % 4, 0)] = row[k];
+    }
+    out += bytes;
   }
-  std::memcpy(out, panel.data(), panel.size() * sizeof(float));
-  interleave<uint8_t, 1>(reinterpret_cast<const uint8_t*>(weight.data()) + first * weight.cols(),
-                         row_count, weight.cols(),
-                         reinterpret_cast<uint8_t*>(out) + panel.size() * sizeof(float));
 }
 
 }  // namespace

@@ -153,7 +153,8 @@ void add_tasks(int64_t index, int64_t share_bytes, Plan& plan) {
                                           : int64_t{sizeof(float)});
   const int64_t most_rows = std::max<int64_t>(8, task_activation_bytes / row_bytes / 8 * 8);
   const int64_t row_step = divide_up(divide_up(job.rows, divide_up(job.rows, most_rows)), 8) * 8;
-  const int64_t panel_step = std::max<int64_t>(1, share_bytes / job.panel_bytes);
+  // Kernels take panels in pairs.
+  const int64_t panel_step = std::max<int64_t>(1, share_bytes / job.panel_bytes / 2) * 2;
   for (int64_t r = 0; r < job.rows; r += row_step)
     for (int64_t p = 0; p < job.panels; p += panel_step)
       plan.tasks.push_back(

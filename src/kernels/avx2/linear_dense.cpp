@@ -6,59 +6,69 @@
 namespace deepseek::kernels::avx2 {
 namespace {
 
-// Each format gives the weights of one column: outputs 0 to 7 and 8 to 15. `at` is where the
-// column, or for bf16 its pair of columns, starts.
+// Each format gives the weights of `step` consecutive columns, which take `bytes`: of each, outputs
+// 0 to 7 and 8 to 15.
+
+inline __m256i load_bytes(const unsigned char* at) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
+}
 
 struct F32 {
-  static inline const unsigned char* column(const unsigned char* panel, int64_t k) {
-    return panel + k * 64;
-  }
-  static inline void load(const unsigned char* at, int64_t, __m256 (&w)[2]) {
-    w[0] = _mm256_loadu_ps(reinterpret_cast<const float*>(at));
-    w[1] = _mm256_loadu_ps(reinterpret_cast<const float*>(at) + 8);
+  static constexpr int step = 1, bytes = 64;
+  static inline void load(const unsigned char* at, __m256 (&w)[1][2]) {
+    w[0][0] = _mm256_loadu_ps(reinterpret_cast<const float*>(at));
+    w[0][1] = _mm256_loadu_ps(reinterpret_cast<const float*>(at) + 8);
   }
 };
 
 struct F16 {
-  static inline const unsigned char* column(const unsigned char* panel, int64_t k) {
-    return panel + k * 32;
-  }
-  static inline void load(const unsigned char* at, int64_t, __m256 (&w)[2]) {
-    w[0] = _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
-    w[1] = _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 16)));
+  static constexpr int step = 1, bytes = 32;
+  static inline void load(const unsigned char* at, __m256 (&w)[1][2]) {
+    w[0][0] = _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
+    w[0][1] = _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 16)));
   }
 };
+
+/// Two columns of bf16 in the halves of 32-bit lanes.
+inline void widen_pairs(__m256i pairs, __m256& first, __m256& second) {
+  first = _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16));
+  second = _mm256_castsi256_ps(_mm256_and_si256(pairs, _mm256_set1_epi32(int(0xFFFF0000))));
+}
 
 struct Bf16 {
-  static inline const unsigned char* column(const unsigned char* panel, int64_t k) {
-    return panel + k / 2 * 64;
-  }
-  static inline void load(const unsigned char* at, int64_t k, __m256 (&w)[2]) {
-    for (int h = 0; h < 2; ++h) {
-      const __m256i pairs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at + 32 * h));
-      w[h] = _mm256_castsi256_ps(k % 2 == 0
-                                     ? _mm256_slli_epi32(pairs, 16)
-                                     : _mm256_and_si256(pairs, _mm256_set1_epi32(int(0xFFFF0000))));
-    }
+  static constexpr int step = 2, bytes = 64;
+  static inline void load(const unsigned char* at, __m256 (&w)[2][2]) {
+    for (int h = 0; h < 2; ++h) widen_pairs(load_bytes(at + 32 * h), w[0][h], w[1][h]);
   }
 };
 
-/// e4m3 through f16: the same sign and mantissa with a bias of 15 instead of 7, so 2^8 too small.
+/// e4m3 as bf16, which holds every value of it: the exponent moved by 120, the mantissa in the
+/// upper bits, magnitudes below 16 (zero, subnormals and the first exponent) from a table.
 struct Fp8 {
-  static inline const unsigned char* column(const unsigned char* codes, int64_t k) {
-    return codes + k * 16;
-  }
-  static inline void load(const unsigned char* at, int64_t, __m256 (&w)[2]) {
-    const __m256i code =
-        _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
-    const __m256i magnitude = _mm256_set1_epi16(0x7F);
-    const __m256i moved = _mm256_and_si256(_mm256_srai_epi16(_mm256_slli_epi16(code, 8), 1),
-                                           _mm256_set1_epi16(short(0xBFFF)));
-    const __m256i nan = _mm256_cmpeq_epi16(_mm256_and_si256(code, magnitude), magnitude);
-    const __m256i half = _mm256_or_si256(moved, nan);
-    const __m256 scale = _mm256_set1_ps(256);
-    w[0] = _mm256_mul_ps(_mm256_cvtph_ps(_mm256_castsi256_si128(half)), scale);
-    w[1] = _mm256_mul_ps(_mm256_cvtph_ps(_mm256_extracti128_si256(half, 1)), scale);
+  static constexpr int step = 4, bytes = 64;
+  static inline void load(const unsigned char* at, __m256 (&w)[4][2]) {
+    const __m256i high_table =
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 0x3B, 0x3B, 0x3B, 0x3C, 0x3C, 0x3C, 0x3C, 0x3C,
+                                                  0x3C, 0x3C, 0x3C, 0x3C, 0x3C, 0x3C, 0x3C));
+    const __m256i low_table = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(0, 0, char(0x80), char(0xC0), 0, 0x20, 0x40, 0x60, char(0x80), char(0x90),
+                      char(0xA0), char(0xB0), char(0xC0), char(0xD0), char(0xE0), char(0xF0)));
+    const __m256i nan = _mm256_set1_epi8(0x7F);
+    for (int h = 0; h < 2; ++h) {
+      const __m256i code = load_bytes(at + 32 * h);
+      const __m256i magnitude = _mm256_and_si256(code, nan);
+      const __m256i is_small = _mm256_cmpgt_epi8(_mm256_set1_epi8(16), magnitude);
+      __m256i high =
+          _mm256_add_epi8(_mm256_and_si256(_mm256_srli_epi16(code, 4), _mm256_set1_epi8(7)),
+                          _mm256_set1_epi8(0x3C));
+      __m256i low = _mm256_and_si256(_mm256_slli_epi16(code, 4), _mm256_set1_epi8(char(0xF0)));
+      high = _mm256_blendv_epi8(high, _mm256_shuffle_epi8(high_table, magnitude), is_small);
+      low = _mm256_blendv_epi8(low, _mm256_shuffle_epi8(low_table, magnitude), is_small);
+      high = _mm256_blendv_epi8(high, nan, _mm256_cmpeq_epi8(magnitude, nan));
+      high = _mm256_or_si256(high, _mm256_andnot_si256(nan, code));
+      widen_pairs(_mm256_unpacklo_epi8(low, high), w[0][h], w[1][h]);
+      widen_pairs(_mm256_unpackhi_epi8(low, high), w[2][h], w[3][h]);
+    }
   }
 };
 
@@ -67,36 +77,38 @@ struct Accumulators {
   __m256 v[rows][2];
 };
 
+/// acc += x[begin, end) times the weights of those columns, which start at `at`.
 template <class Format, int rows>
-inline void add_columns(const float* const (&x)[rows], const unsigned char* panel, int64_t begin,
+inline void add_columns(const float* const (&x)[rows], const unsigned char* at, int64_t begin,
                         int64_t end, Accumulators<rows>& acc) {
-  for (int64_t k = begin; k < end; ++k) {
-    __m256 w[2];
-    Format::load(Format::column(panel, k), k, w);
-    for (int r = 0; r < rows; ++r) {
-      const __m256 value = _mm256_broadcast_ss(x[r] + k);
-      acc.v[r][0] = _mm256_fmadd_ps(value, w[0], acc.v[r][0]);
-      acc.v[r][1] = _mm256_fmadd_ps(value, w[1], acc.v[r][1]);
+  for (int64_t first = begin; first < end; first += Format::step, at += Format::bytes) {
+    __m256 w[Format::step][2];
+    Format::load(at, w);
+    for (int s = 0; s < Format::step; ++s) {
+      if (Format::step > 1 && first + s >= end) return;
+      for (int r = 0; r < rows; ++r) {
+        const __m256 value = _mm256_broadcast_ss(x[r] + first + s);
+        acc.v[r][0] = _mm256_fmadd_ps(value, w[s][0], acc.v[r][0]);
+        acc.v[r][1] = _mm256_fmadd_ps(value, w[s][1], acc.v[r][1]);
+      }
     }
   }
 }
 
 template <int rows>
-inline void run_scaled_chains(const LinearArgs& a, const unsigned char* panel,
+inline void run_scaled_chains(const LinearArgs& a, const unsigned char* slice,
                               const float* const (&x)[rows], Accumulators<rows>& acc) {
-  const int64_t col_blocks = (a.cols + a.block_cols - 1) / a.block_cols;
-  const float* scales = reinterpret_cast<const float*>(panel);
-  for (int64_t b = 0; b < col_blocks; ++b) {
+  for (int64_t begin = 0; begin < a.cols; begin += a.block_cols) {
     Accumulators<rows> inner;
     for (int r = 0; r < rows; ++r) inner.v[r][0] = inner.v[r][1] = _mm256_setzero_ps();
-    const int64_t begin = b * a.block_cols;
     const int64_t end = begin + a.block_cols < a.cols ? begin + a.block_cols : a.cols;
-    add_columns<Fp8, rows>(x, panel + col_blocks * 64, begin, end, inner);
+    add_columns<Fp8, rows>(x, slice + 64, begin, end, inner);
     for (int h = 0; h < 2; ++h) {
-      const __m256 scale = _mm256_loadu_ps(scales + b * panel_width + 8 * h);
+      const __m256 scale = _mm256_loadu_ps(reinterpret_cast<const float*>(slice) + 8 * h);
       for (int r = 0; r < rows; ++r)
         acc.v[r][h] = _mm256_fmadd_ps(inner.v[r][h], scale, acc.v[r][h]);
     }
+    slice += 64 + (end - begin + 3) / 4 * 64;
   }
 }
 

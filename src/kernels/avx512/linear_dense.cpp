@@ -27,28 +27,36 @@ struct Bf16 {
     w[0] = _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
     w[1] = _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(int(0xFFFF0000))));
   }
-  static inline void load_last(const unsigned char* at, __m512 (&w)[2]) { load(at, w); }
 };
 
-/// e4m3 through f16: the same sign and mantissa with a bias of 15 instead of 7, so 2^8 too small.
+/// e4m3 as bf16, which holds every value of it: the exponent moved by 120, the mantissa in the
+/// upper bits, magnitudes below 16 (zero, subnormals and the first exponent) from a table.
 struct Fp8 {
-  static constexpr int step = 2, bytes = 32;
-  static inline void decode(__m256i codes, __m512 (&w)[2]) {
-    const __m512i code = _mm512_cvtepu8_epi16(codes);
-    const __m512i magnitude = _mm512_set1_epi16(0x7F);
-    const __m512i moved = _mm512_and_si512(_mm512_srai_epi16(_mm512_slli_epi16(code, 8), 1),
-                                           _mm512_set1_epi16(short(0xBFFF)));
-    const __mmask32 nan = _mm512_cmpeq_epi16_mask(_mm512_and_si512(code, magnitude), magnitude);
-    const __m512i half = _mm512_mask_mov_epi16(moved, nan, _mm512_set1_epi16(0x7FFF));
-    const __m512 scale = _mm512_set1_ps(256);
-    w[0] = _mm512_mul_ps(_mm512_cvtph_ps(_mm512_castsi512_si256(half)), scale);
-    w[1] = _mm512_mul_ps(_mm512_cvtph_ps(_mm512_extracti64x4_epi64(half, 1)), scale);
-  }
-  static inline void load(const unsigned char* at, __m512 (&w)[2]) {
-    decode(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)), w);
-  }
-  static inline void load_last(const unsigned char* at, __m512 (&w)[2]) {
-    decode(_mm256_zextsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at))), w);
+  static constexpr int step = 4, bytes = 64;
+  static inline void load(const unsigned char* at, __m512 (&w)[4]) {
+    const __m512i high_table =
+        _mm512_broadcast_i32x4(_mm_setr_epi8(0, 0x3B, 0x3B, 0x3B, 0x3C, 0x3C, 0x3C, 0x3C, 0x3C,
+                                             0x3C, 0x3C, 0x3C, 0x3C, 0x3C, 0x3C, 0x3C));
+    const __m512i low_table = _mm512_broadcast_i32x4(
+        _mm_setr_epi8(0, 0, char(0x80), char(0xC0), 0, 0x20, 0x40, 0x60, char(0x80), char(0x90),
+                      char(0xA0), char(0xB0), char(0xC0), char(0xD0), char(0xE0), char(0xF0)));
+    const __m512i code = _mm512_loadu_si512(at), nan = _mm512_set1_epi8(0x7F);
+    const __m512i magnitude = _mm512_and_si512(code, nan);
+    const __mmask64 is_small = _mm512_cmplt_epu8_mask(magnitude, _mm512_set1_epi8(16));
+    __m512i high = _mm512_add_epi8(
+        _mm512_and_si512(_mm512_srli_epi16(code, 4), _mm512_set1_epi8(7)), _mm512_set1_epi8(0x3C));
+    __m512i low = _mm512_and_si512(_mm512_slli_epi16(code, 4), _mm512_set1_epi8(char(0xF0)));
+    high = _mm512_mask_shuffle_epi8(high, is_small, high_table, magnitude);
+    low = _mm512_mask_shuffle_epi8(low, is_small, low_table, magnitude);
+    high = _mm512_mask_mov_epi8(high, _mm512_cmpeq_epi8_mask(magnitude, nan), nan);
+    high = _mm512_or_si512(high, _mm512_and_si512(code, _mm512_set1_epi8(char(0x80))));
+    const __m512i upper = _mm512_set1_epi32(int(0xFFFF0000));
+    const __m512i first = _mm512_unpacklo_epi8(low, high);
+    const __m512i second = _mm512_unpackhi_epi8(low, high);
+    w[0] = _mm512_castsi512_ps(_mm512_slli_epi32(first, 16));
+    w[1] = _mm512_castsi512_ps(_mm512_and_si512(first, upper));
+    w[2] = _mm512_castsi512_ps(_mm512_slli_epi32(second, 16));
+    w[3] = _mm512_castsi512_ps(_mm512_and_si512(second, upper));
   }
 };
 
@@ -71,13 +79,15 @@ inline void add_columns(const float* const (&x)[rows], const unsigned char* at, 
         for (int p = 0; p < panels; ++p) acc.v[r][p] = _mm512_fmadd_ps(value, w[p][s], acc.v[r][p]);
       }
   }
-  if constexpr (Format::step == 2) {
+  if constexpr (Format::step > 1) {
     if (k == end) return;
     for (int p = 0; p < panels; ++p) {
-      __m512 w[2];
-      Format::load_last(at + p * panel_bytes, w);
-      for (int r = 0; r < rows; ++r)
-        acc.v[r][p] = _mm512_fmadd_ps(_mm512_set1_ps(x[r][k]), w[0], acc.v[r][p]);
+      __m512 w[Format::step];
+      Format::load(at + p * panel_bytes, w);
+      for (int s = 0; s < Format::step - 1; ++s)
+        if (k + s < end)
+          for (int r = 0; r < rows; ++r)
+            acc.v[r][p] = _mm512_fmadd_ps(_mm512_set1_ps(x[r][k + s]), w[s], acc.v[r][p]);
     }
   }
 }
@@ -89,23 +99,20 @@ inline void run_chains(const LinearArgs& a, const unsigned char* panel,
 }
 
 template <int rows, int panels>
-inline void run_scaled_chains(const LinearArgs& a, const unsigned char* panel,
+inline void run_scaled_chains(const LinearArgs& a, const unsigned char* slice,
                               const float* const (&x)[rows], Accumulators<rows, panels>& acc) {
-  const int64_t col_blocks = (a.cols + a.block_cols - 1) / a.block_cols;
-  const unsigned char* codes = panel + col_blocks * 64;
-  for (int64_t b = 0; b < col_blocks; ++b) {
+  for (int64_t begin = 0; begin < a.cols; begin += a.block_cols) {
     Accumulators<rows, panels> inner;
     for (int r = 0; r < rows; ++r)
       for (int p = 0; p < panels; ++p) inner.v[r][p] = _mm512_setzero_ps();
-    const int64_t begin = b * a.block_cols;
     const int64_t end = begin + a.block_cols < a.cols ? begin + a.block_cols : a.cols;
-    add_columns<Fp8, rows, panels>(x, codes + begin * panel_width, a.panel_bytes, begin, end,
-                                   inner);
+    add_columns<Fp8, rows, panels>(x, slice + 64, a.panel_bytes, begin, end, inner);
     for (int p = 0; p < panels; ++p) {
-      const __m512 scale = _mm512_loadu_ps(panel + p * a.panel_bytes + b * 64);
+      const __m512 scale = _mm512_loadu_ps(slice + p * a.panel_bytes);
       for (int r = 0; r < rows; ++r)
         acc.v[r][p] = _mm512_fmadd_ps(inner.v[r][p], scale, acc.v[r][p]);
     }
+    slice += 64 + (end - begin + 3) / 4 * 64;
   }
 }
 
@@ -185,19 +192,13 @@ inline void run_tile(const LinearArgs& a, const Run<panels>& run, int64_t row, i
     }
 }
 
-/// The f32 weights of columns [0, count) at `at`.
+/// The f32 weights of columns [0, count) at `at`, and of those that complete the last step.
 template <class Format>
 inline void widen(const unsigned char* at, int64_t count, float* out) {
-  __m512 w[Format::step];
-  int64_t k = 0;
-  for (; k + Format::step <= count; k += Format::step, at += Format::bytes) {
+  for (int64_t k = 0; k < count; k += Format::step, at += Format::bytes) {
+    __m512 w[Format::step];
     Format::load(at, w);
     for (int s = 0; s < Format::step; ++s) _mm512_store_ps(out + (k + s) * panel_width, w[s]);
-  }
-  if constexpr (Format::step == 2) {
-    if (k == count) return;
-    Format::load_last(at, w);
-    _mm512_store_ps(out + k * panel_width, w[0]);
   }
 }
 
@@ -210,21 +211,20 @@ inline void many_rows(const LinearArgs& a, const unsigned char* panel, int64_t n
   constexpr bool scaled = __is_same(Format, Fp8);
   alignas(64) float widened[__is_same(Format, F32) ? 1 : panels * run_cols * panel_width];
   const int64_t step = scaled ? a.block_cols : run_cols;
-  const int64_t header = scaled ? (a.cols + step - 1) / step * 64 : 0;
   Run<panels> run;
   for (int p = 0; p < panels; ++p) {
     const int64_t left = a.outputs - n - p * panel_width;
     run.used[p] = __mmask16(left >= panel_width ? 0xFFFF : (1 << left) - 1);
   }
+  const unsigned char* next = panel;
   for (run.first = 0; run.first < a.cols; run.first += step) {
     run.count = run.first + step < a.cols ? step : a.cols - run.first;
     run.fresh = run.first == 0 && !a.accumulate;
     for (int p = 0; p < panels; ++p) {
-      const unsigned char* base = panel + p * a.panel_bytes;
-      const unsigned char* at = base + header + run.first / Format::step * Format::bytes;
+      const unsigned char* at = next + p * a.panel_bytes;
       if constexpr (scaled) {
-        at = base + header + run.first * panel_width;
-        run.scale[p] = reinterpret_cast<const float*>(base + run.first / step * 64);
+        run.scale[p] = reinterpret_cast<const float*>(at);
+        at += 64;
       }
       if constexpr (__is_same(Format, F32)) {
         run.weights[p] = reinterpret_cast<const float*>(at);
@@ -234,6 +234,7 @@ inline void many_rows(const LinearArgs& a, const unsigned char* panel, int64_t n
         run.weights[p] = out;
       }
     }
+    next += (scaled ? 64 : 0) + (run.count + Format::step - 1) / Format::step * Format::bytes;
     int64_t r = 0;
     for (; r + 8 <= a.rows; r += 8) run_tile<scaled, 8, panels>(a, run, r, n);
     if (a.rows & 4) run_tile<scaled, 4, panels>(a, run, r, n), r += 4;

@@ -104,25 +104,25 @@ void linear_f16(const LinearArgs& a) noexcept { linear_dense<F16>(a); }
 void linear_bf16(const LinearArgs& a) noexcept { linear_dense<Bf16>(a); }
 
 void linear_fp8(const LinearArgs& a) noexcept {
-  const int64_t col_blocks = (a.cols + a.block_cols - 1) / a.block_cols;
   for_each_tile(
       a, [&](const unsigned char* panel, int64_t used, int64_t n, int64_t first, int64_t rows) {
         float acc[row_tile][panel_width] = {};
-        const unsigned char* codes = panel + col_blocks * panel_width * int64_t{sizeof(float)};
-        for (int64_t b = 0; b < col_blocks; ++b) {
+        const unsigned char* slice = panel;
+        for (int64_t begin = 0; begin < a.cols; begin += a.block_cols) {
           float inner[row_tile][panel_width] = {};
-          const int64_t end = std::min(a.cols, (b + 1) * a.block_cols);
-          for (int64_t k = b * a.block_cols; k < end; ++k)
+          const int64_t count = std::min(a.cols - begin, a.block_cols);
+          for (int64_t k = 0; k < count; ++k)
             for (int64_t i = 0; i < used; ++i) {
-              const float weight = e4m3_to_f32(codes[k * panel_width + i]);
+              const float weight = e4m3_to_f32(slice[64 + k / 4 * 64 + fp8_byte(k % 4, i)]);
               for (int64_t r = 0; r < rows; ++r)
-                inner[r][i] =
-                    std::fma(static_cast<const float*>(a.x[first + r])[k], weight, inner[r][i]);
+                inner[r][i] = std::fma(static_cast<const float*>(a.x[first + r])[begin + k], weight,
+                                       inner[r][i]);
             }
           for (int64_t i = 0; i < used; ++i) {
-            const float scale = read<float>(panel, b * panel_width + i);
+            const float scale = read<float>(slice, i);
             for (int64_t r = 0; r < rows; ++r) acc[r][i] = std::fma(inner[r][i], scale, acc[r][i]);
           }
+          slice += fp8_slice_bytes(count);
         }
         store(a, acc, used, n, first, rows);
       });
