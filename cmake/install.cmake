@@ -11,7 +11,8 @@ add_library(deepseek::deepseek ALIAS deepseek_library)
 target_link_libraries(deepseek_library PRIVATE ${rooms})  # for what the rooms link to
 target_link_options(deepseek_library PRIVATE -Wl,-Bsymbolic-functions)
 target_sources(deepseek_library PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include
-  FILES ${PROJECT_SOURCE_DIR}/include/deepseek/deepseek.h)
+  FILES ${PROJECT_SOURCE_DIR}/include/deepseek/deepseek.h
+        ${PROJECT_SOURCE_DIR}/include/deepseek/error.h)
 target_compile_features(deepseek_library PUBLIC cxx_std_20)
 set_target_properties(deepseek_library PROPERTIES
   OUTPUT_NAME deepseek EXPORT_NAME deepseek
