@@ -7,7 +7,8 @@ function(deepseek_room name)
   add_library(deepseek_${name} STATIC ${arg_SOURCES})
   add_library(deepseek::${name} ALIAS deepseek_${name})
   target_include_directories(deepseek_${name} PUBLIC
-    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
   if(NOT name STREQUAL "cli")
     set_property(GLOBAL APPEND PROPERTY DEEPSEEK_ROOMS deepseek_${name})
   endif()
