@@ -16,13 +16,11 @@ struct SmallFloat {
 
 constexpr SmallFloat half{5, 10}, quarter_e4m3{4, 3}, quarter_e5m2{5, 2};
 
+/// The bits moved to where f32 has its exponent and mantissa read as a value too small by exactly
+/// 2^(127 - bias), whether normal or subnormal.
 float finite_to_f32(SmallFloat type, uint32_t magnitude, bool negative) {
-  const uint32_t exponent = magnitude >> type.mantissa_bits;
-  const uint32_t mantissa = magnitude & ((1u << type.mantissa_bits) - 1);
-  const float value = exponent == 0
-                          ? std::ldexp(float(mantissa), 1 - type.bias() - type.mantissa_bits)
-                          : std::ldexp(float(mantissa | 1u << type.mantissa_bits),
-                                       int(exponent) - type.bias() - type.mantissa_bits);
+  const float moved = std::bit_cast<float>(magnitude << (23 - type.mantissa_bits));
+  const float value = moved * std::bit_cast<float>(uint32_t(254 - type.bias()) << 23);
   return negative ? -value : value;
 }
 
