@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/utf8.h"
 
+#include <cstring>
+
 namespace deepseek {
 namespace {
 
@@ -23,6 +25,17 @@ Lead lead_of(unsigned char byte) {
   return {0, 0, 0};
 }
 
+/// How many bytes at the start of `text` are ASCII, counted in blocks of eight.
+size_t ascii_blocks(std::string_view text) {
+  size_t at = 0;
+  for (; at + 8 <= text.size(); at += 8) {
+    uint64_t block;
+    std::memcpy(&block, text.data() + at, 8);
+    if (block & 0x8080808080808080) break;
+  }
+  return at;
+}
+
 }  // namespace
 
 Utf8Step read_utf8(std::string_view text) {
@@ -42,7 +55,7 @@ Utf8Step read_utf8(std::string_view text) {
 }
 
 bool is_valid_utf8(std::string_view text) {
-  while (!text.empty()) {
+  while (text.remove_prefix(ascii_blocks(text)), !text.empty()) {
     const Utf8Step step = read_utf8(text);
     if (step.kind != Utf8Step::Kind::good) return false;
     text.remove_prefix(step.size_bytes);

@@ -22,35 +22,71 @@ constexpr size_t kept_symbols = size_t{1} << 16;
 
 Bpe::Scratch::Scratch() : words_(cached_words) {}
 
-Bpe::Bpe(const TokenTable& tokens, std::string owner, const Options& options, size_t merge_count)
+void MergeList::reserve(size_t merges, size_t bytes) {
+  ends_.reserve(merges);
+  bytes_.reserve(bytes);
+}
+
+bool MergeList::add(std::string_view left, std::string_view right) {
+  const size_t begin = bytes_.size();
+  if (left.empty() || right.empty() || !append_byte_level(bytes_, left)) return false;
+  const size_t middle = bytes_.size();
+  if (!append_byte_level(bytes_, right) || bytes_.size() > UINT32_MAX) {
+    bytes_.resize(begin);
+    return false;
+  }
+  ends_.push_back({uint32_t(middle), uint32_t(bytes_.size())});
+  return true;
+}
+
+MergeList::Pair MergeList::operator[](size_t i) const {
+  const std::string_view bytes = bytes_;
+  const size_t begin = i == 0 ? 0 : ends_[i - 1].right;
+  const auto [middle, end] = ends_[i];
+  return {bytes.substr(begin, middle - begin), bytes.substr(middle, end - middle),
+          bytes.substr(begin, end - begin)};
+}
+
+Bpe::Bpe(const TokenTable& tokens, std::string owner, const Options& options,
+         const MergeList& merges)
     : tokens_(&tokens), owner_(std::move(owner)), options_(options) {
   for (int byte = 0; byte < 256; ++byte) {
     const char text = static_cast<char>(byte);
     byte_ids_[byte] = tokens.find({&text, 1});
   }
-  const size_t slots = std::bit_ceil(merge_count * 2 + 2);
+  const size_t slots = std::bit_ceil(merges.size() * 7 / 4 + 2);
   merges_.resize(slots);
   mask_ = slots - 1;
   shift_ = 64 - std::countr_zero(slots);
-  result_of_rank_.reserve(merge_count);
+  result_of_rank_.reserve(merges.size());
+  constexpr size_t group = 16;
+  std::array<std::string_view, 3 * group> texts;
+  std::array<int32_t, 3 * group> ids;
+  for (size_t begin = 0; begin < merges.size(); begin += group) {
+    const size_t count = std::min(group, merges.size() - begin);
+    for (size_t i = 0; i < count; ++i) {
+      const MergeList::Pair pair = merges[begin + i];
+      texts[3 * i] = pair.left;
+      texts[3 * i + 1] = pair.right;
+      texts[3 * i + 2] = pair.joined;
+    }
+    tokens.find_all(std::span(texts).first(3 * count), ids);
+    for (size_t i = 0; i < 3 * count; ++i)
+      if (ids[i] < 0) refuse_merge(begin + i / 3, texts[i]);
+    for (size_t i = 0; i < count; ++i)
+      __builtin_prefetch(&merges_[slot_of(ids[3 * i], ids[3 * i + 1])], 1);
+    for (size_t i = 0; i < count; ++i)
+      add_merge({ids[3 * i], ids[3 * i + 1], uint32_t(begin + i), ids[3 * i + 2]});
+  }
 }
 
-int32_t Bpe::part(std::string_view bytes) const {
-  const int32_t id = tokens_->find(bytes);
-  if (id < 0)
-    fail(ErrorKind::bad_file, owner_, ": merge ", merge_count(), ": \"",
-         printable(byte_level_spelling(bytes)),
-         "\" is not a token; vocabulary and merges disagree");
-  return id;
+void Bpe::refuse_merge(size_t rank, std::string_view missing) const {
+  fail(ErrorKind::bad_file, owner_, ": merge ", rank, ": \"",
+       printable(byte_level_spelling(missing)),
+       "\" is not a token; vocabulary and merges disagree");
 }
 
-void Bpe::add_merge(std::string_view left, std::string_view right) {
-  Merge merge;
-  merge.left = part(left);
-  merge.right = part(right);
-  std::string joined(left);
-  merge.result = part(joined.append(right));
-  merge.rank = uint32_t(merge_count());
+void Bpe::add_merge(const Merge& merge) {
   result_of_rank_.push_back(merge.result);
   size_t i = slot_of(merge.left, merge.right);
   for (; merges_[i].left >= 0; i = (i + 1) & mask_)
@@ -152,7 +188,7 @@ void Bpe::merge_long(Scratch& scratch) const {
   MergeQueue& queue = scratch.queue_;
   previous.resize(count);
   next.resize(count);
-  queue.start(merge_count());
+  queue.start(result_of_rank_.size());
   const auto offer = [&](int32_t left) {
     const uint32_t rank = rank_of(symbols[left], symbols[next[left]]);
     if (rank != no_rank) queue.push({rank, uint32_t(left)});

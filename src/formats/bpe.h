@@ -12,6 +12,27 @@
 
 namespace deepseek {
 
+/// A file's merges in their order: pairs of byte strings, all in one block of memory.
+class MergeList {
+ public:
+  void reserve(size_t merges, size_t bytes);
+  /// Adds a merge of parts spelled in the byte-level alphabet; false, adding nothing, if a part is
+  /// empty or not spelled so.
+  bool add(std::string_view left, std::string_view right);
+  size_t size() const { return ends_.size(); }
+  struct Pair {
+    std::string_view left, right, joined;
+  };
+  Pair operator[](size_t i) const;
+
+ private:
+  struct Ends {
+    uint32_t left, right;
+  };
+  std::string bytes_;
+  std::vector<Ends> ends_;
+};
+
 /// Byte-pair encoding (Sennrich et al., 2016) over bytes: of all neighbours that the merge list
 /// names, the pair of lowest rank is joined, leftmost first, until none is left.
 class Bpe {
@@ -45,13 +66,9 @@ class Bpe {
     MergeQueue queue_;
   };
 
-  /// An encoder without merges yet. `tokens` must be indexed and outlive it; `owner` names the file
-  /// in messages.
-  Bpe(const TokenTable& tokens, std::string owner, const Options& options, size_t merge_count);
-  /// Adds the merge of the next rank, its parts given as bytes. Throws bad_file when a part or the
-  /// result is not a token.
-  void add_merge(std::string_view left, std::string_view right);
-  size_t merge_count() const { return result_of_rank_.size(); }
+  /// `tokens` must be indexed and outlive the encoder; `owner` names the file in messages. Throws
+  /// bad_file when a part of a merge or its result is not a token.
+  Bpe(const TokenTable& tokens, std::string owner, const Options& options, const MergeList& merges);
 
   /// Appends the tokens of one piece of text. Throws invalid_input when a byte has no token.
   void encode(std::string_view piece, std::vector<int32_t>& ids, Scratch& scratch) const;
@@ -73,7 +90,8 @@ class Bpe {
     const uint64_t key = uint64_t(uint32_t(left)) << 32 | uint32_t(right);
     return size_t((key * 0x9E3779B97F4A7C15) >> shift_);
   }
-  int32_t part(std::string_view bytes) const;
+  void add_merge(const Merge& merge);
+  [[noreturn]] void refuse_merge(size_t rank, std::string_view missing) const;
   void bytes_to_symbols(std::string_view piece, std::vector<int32_t>& symbols) const;
   uint32_t rank_of(int32_t left, int32_t right) const;
   void merge_short(Scratch& scratch) const;

@@ -60,23 +60,19 @@ void read_tokens(const GgufVocabulary& vocabulary, TokenizerParts& parts) {
 }
 
 void read_merges(const GgufVocabulary& vocabulary, const GgufPre& pre, TokenizerParts& parts) {
+  MergeList merges;
+  merges.reserve(vocabulary.merges.size(), vocabulary.merges.size() * 8);
+  for (size_t i = 0; i < vocabulary.merges.size(); ++i) {
+    const std::string_view merge = vocabulary.merges[i];
+    const size_t space = merge.find(' ');
+    if (space == merge.npos || !merges.add(merge.substr(0, space), merge.substr(space + 1)))
+      fail(ErrorKind::bad_file, parts.name, ": tokenizer.ggml.merges[", i,
+           "]: expected two parts in the byte-level alphabet, got \"", printable(merge), "\"");
+  }
   Bpe::Options options;
   options.ignore_merges = pre.ignore_merges;
   options.later_merge_wins = false;
-  Bpe& bpe = parts.bpe.emplace(parts.tokens, parts.name, options, vocabulary.merges.size());
-  std::string left, right;
-  for (size_t i = 0; i < vocabulary.merges.size(); ++i) {
-    const std::string_view merge = vocabulary.merges[i];
-    const size_t space = merge.find(' ', 1);
-    left.clear();
-    right.clear();
-    if (space == merge.npos || space + 1 == merge.size() ||
-        !append_byte_level(left, merge.substr(0, space)) ||
-        !append_byte_level(right, merge.substr(space + 1)))
-      fail(ErrorKind::bad_file, parts.name, ": tokenizer.ggml.merges[", i,
-           "]: expected two parts in the byte-level alphabet, got \"", printable(merge), "\"");
-    bpe.add_merge(left, right);
-  }
+  parts.bpe.emplace(parts.tokens, parts.name, options, merges);
 }
 
 }  // namespace

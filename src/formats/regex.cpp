@@ -16,7 +16,9 @@ namespace deepseek {
 namespace {
 
 constexpr size_t max_pattern_bytes = size_t{1} << 16;
-constexpr uint32_t match_limit = 10'000'000;
+// Steps of one search; a run of white space as long as the text takes a few for each byte.
+constexpr uint64_t match_limit = 10'000'000;
+constexpr uint64_t match_limit_per_byte = 16;
 constexpr size_t jit_stack_bytes = size_t{8} << 20;
 // A search is cut into windows of start positions, and the clock is read after every so many bytes
 // that the pattern could have read, so that one that reads to the end of a long text from every
@@ -74,13 +76,15 @@ struct Regex::Scratch::Parts {
 };
 
 Regex::Scratch::Scratch() : parts_(std::make_unique<Parts>()) {
-  pcre2_set_match_limit(parts_->context.get(), match_limit);
+  start(0);
   pcre2_set_heap_limit(parts_->context.get(), uint32_t{64} << 10);
   pcre2_jit_stack_assign(parts_->context.get(), nullptr, parts_->stack.get());
 }
 Regex::Scratch::~Scratch() = default;
 
 void Regex::Scratch::start(size_t text_bytes) {
+  const uint64_t limit = match_limit + match_limit_per_byte * text_bytes;
+  pcre2_set_match_limit(parts_->context.get(), uint32_t(std::min<uint64_t>(limit, UINT32_MAX)));
   parts_->deadline = Clock::now() + patience + patience_per_byte * int64_t(text_bytes);
   parts_->bytes_since_check = 0;
 }

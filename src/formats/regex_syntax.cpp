@@ -238,6 +238,9 @@ class Translator {
 }  // namespace
 
 std::string pcre2_pattern(std::string_view pattern, const std::string& owner) {
+  // Of a run of white space either all up to its last line end matches or nothing, so a search may
+  // begin at its start only. Without that, a run of n that is followed by something costs n².
+  if (pattern == R"(\s+$)") return Translator(R"((?<!\s)\s+$)", owner).run();
   return Translator(pattern, owner).run();
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "formats/token_table.h"
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -34,8 +36,7 @@ uint64_t TokenTable::hash_of(std::string_view bytes) {
 
 void TokenTable::reserve(size_t tokens, size_t text_bytes) {
   text_.reserve(text_bytes);
-  begin_.reserve(tokens);
-  length_.reserve(tokens);
+  places_.reserve(tokens);
   flags_.reserve(tokens);
 }
 
@@ -48,8 +49,7 @@ int32_t TokenTable::claim(int64_t id, std::string_view shown) {
          " with only ", count_, " tokens before it; a vocabulary leaves at most ", max_unused_ids,
          " ids unused");
   if (id >= size()) {
-    begin_.resize(id + 1, 0);
-    length_.resize(id + 1, 0);
+    places_.resize(id + 1);
     flags_.resize(id + 1, 0);
   }
   if (flags_[id] & present)
@@ -66,23 +66,20 @@ void TokenTable::add_spelled(int64_t id, std::string_view spelling) {
   const size_t begin = text_.size();
   const bool mapped = append_byte_level(text_, spelling);
   if (!mapped) text_.append(spelling);
-  begin_[slot] = uint32_t(begin);
-  length_[slot] = uint32_t(text_.size() - begin);
+  places_[slot] = {uint32_t(begin), uint32_t(text_.size() - begin)};
   flags_[slot] = present | (mapped && !spelling.empty() ? byte_level : 0);
 }
 
 void TokenTable::add_literal(int64_t id, std::string_view text) {
   const int32_t slot = claim(id, text);
-  begin_[slot] = uint32_t(text_.size());
-  length_[slot] = uint32_t(text.size());
+  places_[slot] = {uint32_t(text_.size()), uint32_t(text.size())};
   flags_[slot] = present;
   text_.append(text);
 }
 
 void TokenTable::set_literal(int32_t id, std::string_view text) {
   if (this->text(id) != text) {
-    begin_[id] = uint32_t(text_.size());
-    length_[id] = uint32_t(text.size());
+    places_[id] = {uint32_t(text_.size()), uint32_t(text.size())};
     text_.append(text);
     flags_[id] &= ~byte_level;
   }
@@ -94,12 +91,31 @@ void TokenTable::index() {
   for (int32_t id = 0; id < size(); ++id) {
     if (!(flags_[id] & byte_level)) continue;
     const uint64_t hash = hash_of(text(id));
-    size_t i = size_t(hash >> 32) & mask_;
+    size_t i = first_slot(hash);
     for (; slots_[i].id >= 0; i = (i + 1) & mask_)
       if (slots_[i].tag == uint32_t(hash) && text(slots_[i].id) == text(id))
         fail(ErrorKind::bad_file, owner_, ": tokens ", slots_[i].id, " and ", id, " are both \"",
              printable(byte_level_spelling(text(id))), "\"; texts must be unique");
     slots_[i] = {uint32_t(hash), id};
+  }
+}
+
+void TokenTable::find_all(std::span<const std::string_view> texts, std::span<int32_t> ids) const {
+  constexpr size_t group = 48;
+  std::array<uint64_t, group> hashes;
+  for (size_t begin = 0; begin < texts.size(); begin += group) {
+    const size_t count = std::min(group, texts.size() - begin);
+    for (size_t i = 0; i < count; ++i) {
+      hashes[i] = hash_of(texts[begin + i]);
+      __builtin_prefetch(&slots_[first_slot(hashes[i])]);
+    }
+    for (size_t i = 0; i < count; ++i)
+      if (const Slot& slot = slots_[first_slot(hashes[i])]; slot.id >= 0)
+        __builtin_prefetch(&places_[slot.id]);
+    for (size_t i = 0; i < count; ++i)
+      if (const Slot& slot = slots_[first_slot(hashes[i])]; slot.id >= 0)
+        __builtin_prefetch(text(slot.id).data());
+    for (size_t i = 0; i < count; ++i) ids[begin + i] = find(texts[begin + i], hashes[i]);
   }
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,34 +42,40 @@ class TokenTable {
   bool contains(int64_t id) const { return id >= 0 && id < size() && (flags_[id] & present); }
   bool has(int32_t id, Flag flag) const { return flags_[id] & flag; }
   /// Bytes of a token, empty where the vocabulary has a gap.
-  std::string_view text(int32_t id) const { return {text_.data() + begin_[id], length_[id]}; }
-  /// The byte-level token of exactly these bytes, or -1.
-  int32_t find(std::string_view bytes) const {
-    if (slots_.empty()) return -1;
-    const uint64_t hash = hash_of(bytes);
-    const uint32_t tag = uint32_t(hash);
-    for (size_t i = size_t(hash >> 32) & mask_;; i = (i + 1) & mask_) {
-      const Slot& slot = slots_[i];
-      if (slot.id < 0) return -1;
-      if (slot.tag == tag && text(slot.id) == bytes) return slot.id;
-    }
+  std::string_view text(int32_t id) const {
+    return {text_.data() + places_[id].begin, places_[id].length};
   }
+  /// The byte-level token of exactly these bytes, or -1.
+  int32_t find(std::string_view bytes) const { return find(bytes, hash_of(bytes)); }
+  /// The same for many at once, which waits for memory once and not each time.
+  void find_all(std::span<const std::string_view> texts, std::span<int32_t> ids) const;
 
   static uint64_t hash_of(std::string_view bytes);
 
  private:
+  struct Place {
+    uint32_t begin = 0, length = 0;
+  };
   struct Slot {
     uint32_t tag;
     int32_t id;
   };
+  size_t first_slot(uint64_t hash) const { return size_t(hash >> 32) & mask_; }
+  int32_t find(std::string_view bytes, uint64_t hash) const {
+    for (size_t i = first_slot(hash);; i = (i + 1) & mask_) {
+      const Slot& slot = slots_[i];
+      if (slot.id < 0) return -1;
+      if (slot.tag == uint32_t(hash) && text(slot.id) == bytes) return slot.id;
+    }
+  }
   int32_t claim(int64_t id, std::string_view shown);
 
   std::string owner_;
   std::string text_;
-  std::vector<uint32_t> begin_, length_;
+  std::vector<Place> places_;
   std::vector<uint8_t> flags_;
   int64_t count_ = 0;
-  std::vector<Slot> slots_;
+  std::vector<Slot> slots_{{0, -1}};  // a power of two of them, at least one empty
   size_t mask_ = 0;
 };
 

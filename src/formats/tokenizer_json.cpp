@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "formats/tokenizer_json.h"
 
+#include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -22,17 +23,7 @@ class Reader : public nlohmann::json_sax<json> {
   explicit Reader(TokenizerParts& parts) : parts_(parts) {}
 
   json root;
-
-  size_t merge_count() const { return merge_ends_.size() / 2; }
-  void add_merges(Bpe& bpe) const {
-    size_t at = 0;
-    const std::string_view bytes = merge_bytes_;
-    for (size_t i = 0; i < merge_ends_.size(); i += 2) {
-      const size_t middle = merge_ends_[i], end = merge_ends_[i + 1];
-      bpe.add_merge(bytes.substr(at, middle - at), bytes.substr(middle, end - middle));
-      at = end;
-    }
-  }
+  MergeList merges;
 
   bool null() override { return value(nullptr, "null"); }
   bool boolean(bool v) override { return value(v, "a boolean"); }
@@ -49,7 +40,7 @@ class Reader : public nlohmann::json_sax<json> {
   }
   bool string(std::string& v) override {
     if (mode_ == Mode::merges) return whole_merge(v);
-    if (mode_ == Mode::merge_pair) return merge_part(v);
+    if (mode_ == Mode::merge_pair) return part_of_merge(v);
     return value(std::move(v), "a string");
   }
 
@@ -77,10 +68,10 @@ class Reader : public nlohmann::json_sax<json> {
   }
   bool end_array() override {
     if (mode_ == Mode::merge_pair) {
-      if (merge_ends_.size() != pair_begin_ + 2) mismatch("a list of other than two strings");
-      pair_begin_ = merge_ends_.size();
+      if (pair_size_ != 2) mismatch("a list of other than two strings");
+      pair_size_ = 0;
       mode_ = Mode::merges;
-      return true;
+      return add_merge(pair_[0], pair_[1]);
     }
     mode_ = Mode::plain;
     stack_.pop_back();
@@ -108,7 +99,7 @@ class Reader : public nlohmann::json_sax<json> {
     if (mode_ == Mode::vocab)
       fail(ErrorKind::bad_file, parts_.name, ": model.vocab: \"", printable(key_),
            "\": expected an id, got ", got);
-    fail(ErrorKind::bad_file, parts_.name, ": model.merges[", merge_ends_.size() / 2,
+    fail(ErrorKind::bad_file, parts_.name, ": model.merges[", merges.size(),
          "]: expected a string or a pair of strings, got ", got);
   }
 
@@ -138,16 +129,16 @@ class Reader : public nlohmann::json_sax<json> {
     const size_t space = text.find(' ');
     if (space == text.npos || text.find(' ', space + 1) != text.npos)
       mismatch("a string of other than two parts");
-    merge_part(text.substr(0, space));
-    merge_part(text.substr(space + 1));
-    pair_begin_ = merge_ends_.size();
+    return add_merge(text.substr(0, space), text.substr(space + 1));
+  }
+  bool part_of_merge(std::string& text) {
+    if (pair_size_ == 2) mismatch("a list of other than two strings");
+    pair_[pair_size_++].swap(text);
     return true;
   }
-  bool merge_part(std::string_view text) {
-    if (text.empty() || !append_byte_level(merge_bytes_, text))
+  bool add_merge(std::string_view left, std::string_view right) {
+    if (!merges.add(left, right))
       mismatch("a part that is empty or not spelled in the byte-level alphabet");
-    if (merge_bytes_.size() > UINT32_MAX) mismatch("more than 4 GiB of merges");
-    merge_ends_.push_back(uint32_t(merge_bytes_.size()));
     return true;
   }
 
@@ -156,12 +147,11 @@ class Reader : public nlohmann::json_sax<json> {
   std::vector<json*> stack_;
   const json* model_ = nullptr;
   std::string key_;
-  std::string merge_bytes_;
-  std::vector<uint32_t> merge_ends_;  // two for each merge
-  size_t pair_begin_ = 0;
+  std::array<std::string, 2> pair_;
+  size_t pair_size_ = 0;
 };
 
-void read_model(const JsonField& model, const Reader& reader, TokenizerParts& parts) {
+void read_model(const JsonField& model, const MergeList& merges, TokenizerParts& parts) {
   const JsonField type = model["type"];
   if (!type.is_null() && type.text() != "BPE")
     fail(ErrorKind::unsupported, type.where(), ": \"", printable(type.text()),
@@ -190,8 +180,7 @@ void read_model(const JsonField& model, const Reader& reader, TokenizerParts& pa
     if (append_byte_level(bytes, unknown.text())) options.unknown_id = parts.tokens.find(bytes);
     if (options.unknown_id >= 0) parts.special.unknown = options.unknown_id;
   }
-  parts.bpe.emplace(parts.tokens, parts.name, options, reader.merge_count());
-  reader.add_merges(*parts.bpe);
+  parts.bpe.emplace(parts.tokens, parts.name, options, merges);
 }
 
 /// A token that tokenizer_config.json names, by its text or by an object that holds it.
@@ -205,7 +194,9 @@ std::optional<int32_t> configured_token(const JsonField& field, const Tokenizer&
 
 void read_tokenizer_json(std::string_view text, TokenizerParts& parts) {
   Reader reader(parts);
+  // Guesses from published files; the tables grow if they are wrong.
   parts.tokens.reserve(text.size() / 60, text.size() / 8);
+  reader.merges.reserve(text.size() / 60, text.size() / 8);
   json::sax_parse(text, &reader);
   const JsonField root(reader.root, parts.name);
   const JsonField model(root["model"].value(), concat(parts.name, ": model"));
@@ -214,7 +205,7 @@ void read_tokenizer_json(std::string_view text, TokenizerParts& parts) {
   read_normalizer(root["normalizer"].value(), parts);
   read_added_tokens(root["added_tokens"].value(), parts);
   parts.index_added_tokens();
-  read_model(model, reader, parts);
+  read_model(model, reader.merges, parts);
   read_pre_tokenizer(root["pre_tokenizer"].value(), parts);
   check_decoder(root["decoder"].value(), parts);
   read_post_processor(root["post_processor"].value(), parts);
