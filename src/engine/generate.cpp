@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/generate.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "engine/stop.h"
+
+namespace deepseek {
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+std::string_view finish_reason_name(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::stop:
+      return "stop";
+    case FinishReason::length:
+      return "length";
+    case FinishReason::cancelled:
+      return "cancelled";
+  }
+  return "stop";
+}
+
+Conversation::Conversation(TextModel& model) : model_(model), sequence_(model.engine().add()) {}
+
+Conversation::~Conversation() { model_.engine().drop(sequence_); }
+
+StepResult Conversation::step(std::vector<int32_t> tokens, StepSpan::Logits logits) {
+  const std::vector<StepSpan> spans{{sequence_, tokens, logits}};
+  std::optional<StepResult> result = model_.engine().step(spans);
+  if (!result)
+    fail(ErrorKind::out_of_memory, "the cache of ",
+         model_.engine().pool().total_pages() * tokens_per_page, " tokens cannot hold ",
+         held_.size() + tokens.size(), "; raise --cache-bytes or shorten the conversation");
+  held_.insert(held_.end(), tokens.begin(), tokens.end());
+  return *std::move(result);
+}
+
+Tensor Conversation::prefill(const std::vector<int32_t>& prompt, const GenerateOptions& options,
+                             Generated& out) {
+  const auto common = std::ranges::mismatch(held_, prompt).in1 - held_.begin();
+  // The last token always runs again: its logits are what the first new token is drawn from.
+  const auto kept = std::min<int64_t>(common, static_cast<int64_t>(prompt.size()) - 1);
+  model_.engine().truncate(sequence_, kept);
+  held_.resize(static_cast<size_t>(kept));
+  out.cached_tokens = kept;
+  Tensor logits;
+  for (size_t at = static_cast<size_t>(kept); at < prompt.size();) {
+    if (options.cancelled && options.cancelled()) return {};
+    const size_t end = std::min(
+        prompt.size(), at + static_cast<size_t>(std::max<int64_t>(options.prefill_chunk, 1)));
+    const bool last = end == prompt.size();
+    logits = step({prompt.begin() + static_cast<int64_t>(at),
+                   prompt.begin() + static_cast<int64_t>(end)},
+                  last ? StepSpan::Logits::last : StepSpan::Logits::none)
+                 .logits;
+    at = end;
+  }
+  return logits;
+}
+
+Generated Conversation::generate(const std::vector<int32_t>& prompt, const GenerateOptions& options,
+                                 const PieceSink& sink) {
+  if (prompt.empty()) fail(ErrorKind::invalid_input, "prompt: expected text, got none");
+  const auto prompt_tokens = static_cast<int64_t>(prompt.size());
+  if (prompt_tokens > model_.context_length())
+    fail(ErrorKind::invalid_input, "prompt: ", prompt_tokens, " tokens, but the context holds ",
+         model_.context_length(), "; shorten it or raise --ctx");
+  Sampler sampler(options.sample, model_.config().vocab_size);
+  StopMatcher stops(options.stop);
+  StreamDecoder decoder(model_.tokenizer());
+  Generated out;
+  out.prompt_tokens = prompt_tokens;
+  const auto show = [&](std::string_view piece) {
+    if (piece.empty()) return;
+    out.text += piece;
+    if (sink) sink(piece);
+  };
+
+  auto start = std::chrono::steady_clock::now();
+  Tensor logits = prefill(prompt, options, out);
+  out.prefill_seconds = seconds_since(start);
+  start = std::chrono::steady_clock::now();
+  sampler.add_prompt(prompt);
+  const int64_t room = model_.context_length() - prompt_tokens;
+  const int64_t limit = options.max_tokens < 0 ? room : std::min(room, options.max_tokens);
+  out.finish = logits.defined() ? FinishReason::length : FinishReason::cancelled;
+  while (logits.defined() && static_cast<int64_t>(out.tokens.size()) < limit) {
+    if (options.cancelled && options.cancelled()) {
+      out.finish = FinishReason::cancelled;
+      break;
+    }
+    const int32_t token = sampler.sample(logits.values(), static_cast<int64_t>(held_.size()));
+    if (!options.ignore_end && model_.end_tokens().contains(token)) {
+      out.finish = FinishReason::stop;
+      break;
+    }
+    sampler.add_output(token);
+    out.tokens.push_back(token);
+    if (options.logprobs)
+      out.logprobs.push_back(log_probabilities(logits.values(), token, options.top_logprobs));
+    show(stops.feed(decoder.push(token)));
+    if (stops.matched()) break;
+    if (static_cast<int64_t>(out.tokens.size()) < limit)
+      logits = step({token}, StepSpan::Logits::last).logits;
+  }
+  if (!stops.matched()) show(stops.feed(decoder.finish()));
+  if (stops.matched())
+    out.finish = FinishReason::stop;
+  else
+    show(stops.finish());
+  out.decode_seconds = seconds_since(start);
+  return out;
+}
+
+}  // namespace deepseek

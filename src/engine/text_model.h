@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/progress.h"
+#include "engine/engine.h"
+#include "formats/chat_template.h"
+#include "formats/tokenizer.h"
+#include "model/generation_config.h"
+
+namespace deepseek {
+
+/// `f32`: weights dequantised, f32 arithmetic and cache, the reference. `native`: weights in the
+/// format they are stored in, bf16 cache.
+enum class Precision { f32, native };
+
+struct TextModelOptions {
+  Precision precision = Precision::native;
+  int64_t context = 0;      // tokens; 0: what the model was trained for
+  int64_t cache_bytes = 0;  // 0: what the context takes, at most a quarter of memory
+  std::optional<std::filesystem::path> adapter;
+  NoticeSink notice;
+};
+
+/// Everything of a checkpoint that turns text into text: tokenizer, chat template, recommended
+/// sampling, weights and the engine that runs them.
+class TextModel {
+ public:
+  /// A Hugging Face folder or a GGUF file, decided by content. Throws not_found, bad_file or
+  /// unsupported naming the file and the field.
+  TextModel(const std::filesystem::path& path, const TextModelOptions& options);
+  ~TextModel();
+  TextModel(const TextModel&) = delete;
+  TextModel& operator=(const TextModel&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  const ModelConfig& config() const { return engine_->model().config(); }
+  const GenerationConfig& generation_config() const { return generation_config_; }
+  const Tokenizer& tokenizer() const { return *tokenizer_; }
+  Engine& engine() { return *engine_; }
+  /// Tokens a sequence may have: the model's context, or what the options and the cache allow.
+  int64_t context_length() const { return context_length_; }
+  /// Tokens that end a generation, from every place the checkpoint names them.
+  const std::set<int32_t>& end_tokens() const { return end_tokens_; }
+
+  bool has_chat_template() const;
+  /// The prompt of a chat: a JSON object with `messages` and what else the template reads; special
+  /// tokens are filled in. Throws invalid_input when the checkpoint has no template.
+  RenderedPrompt render(const nlohmann::ordered_json& context) const;
+  /// Ids of a rendered prompt; special tokens that a message spells stay text.
+  std::vector<int32_t> encode(const RenderedPrompt& prompt) const;
+
+ private:
+  struct Chat;
+
+  std::filesystem::path path_;
+  GenerationConfig generation_config_;
+  std::optional<Tokenizer> tokenizer_;
+  std::unique_ptr<Chat> chat_;
+  std::set<int32_t> end_tokens_;
+  std::unique_ptr<Engine> engine_;
+  int64_t context_length_ = 0;
+};
+
+}  // namespace deepseek
