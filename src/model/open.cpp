@@ -10,6 +10,7 @@
 #include "model/gguf_source.h"
 #include "model/hf_config.h"
 #include "model/hf_source.h"
+#include "model/lora.h"
 
 namespace deepseek {
 namespace {
@@ -50,10 +51,14 @@ ModelConfig CheckpointFiles::read_config() const {
 OpenedModel open_model(const CheckpointFiles& files, const OpenOptions& options) {
   const ModelConfig config = files.read_config();
   const std::unique_ptr<ParamSource> source = make_source(files, config);
-  PlacingSource placing(*source, options.placement, options.notice);
+  const bool trains_adapter = options.adapter && options.placement == Placement::trainable;
+  PlacingSource placing(*source, trains_adapter ? Placement::reference : options.placement,
+                        options.notice);
   OpenedModel opened;
   opened.transformer = std::make_shared<Transformer>(config, placing, options.passes);
   opened.parameters = placing.parameters();
+  if (options.adapter)
+    opened.parameters = attach_lora(*opened.transformer, *options.adapter, trains_adapter);
   return opened;
 }
 

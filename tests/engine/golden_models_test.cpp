@@ -3,6 +3,7 @@
 // MTP equal what an independent implementation computed (golden/README.md, "Tolerances").
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -218,6 +219,45 @@ TEST_P(GoldenModel, MultiTokenPredictionEqualsTheReference) {
       for (const float v : golden.values()) largest = std::max(largest, double(std::fabs(v)));
       expect_close(entry.name, traced.at("grad." + entry.name), golden, 1e-3 * largest + 1e-6);
     }
+  }
+}
+
+TEST(GoldenLora, AnUnmergedAdapterEqualsTheReferenceForwardAndBackward) {
+  DEEPSEEK_SHARED_OR_SKIP(folder, "golden/lora/llama_mha");
+  const SafetensorsFile golden = SafetensorsFile::open(folder / "golden.safetensors");
+  const SafetensorsFile grads = SafetensorsFile::open(folder / "grads.safetensors");
+  OpenOptions open;
+  open.placement = Placement::trainable;
+  open.passes = {.expanded = true, .absorbed = false};
+  open.adapter = folder;
+  const OpenedModel opened =
+      open_model(CheckpointFiles::open(folder.parent_path().parent_path() / "llama_mha"), open);
+  TraceOptions options;
+  options.loss = options.grad = true;
+  for (const std::string which : {"a", "b"}) {
+    const Lists lists = ids_of(golden.tensor(which + ".input_ids"));
+    Traced traced;
+    for (const NamedTensor& t : trace(opened.transformer, lists, options, opened.parameters))
+      traced.emplace(t.name, t.value);
+    const Tensor logits = golden.tensor(which + ".logits");
+    for (size_t i = 0; i < lists.size(); ++i)
+      expect_close(which, traced.at("logits." + std::to_string(i)), part(logits, i, lists.size()),
+                   2e-4 * standard_deviation(logits));
+    if (which == "a") continue;
+    const double loss = golden.tensor("b.loss").to_f32().item();
+    EXPECT_NEAR(traced.at("loss.0").item(), loss, 1e-5 * loss);
+    size_t compared = 0;
+    for (const SafetensorsEntry& entry : grads.entries()) {
+      const Tensor want = grads.tensor(entry);
+      double largest = 0;
+      for (const float v : want.values()) largest = std::max(largest, double(std::fabs(v)));
+      ASSERT_TRUE(traced.contains("grad." + entry.name)) << entry.name;
+      expect_close(entry.name, traced.at("grad." + entry.name), want, 1e-3 * largest + 1e-6);
+      ++compared;
+    }
+    EXPECT_EQ(std::ranges::count_if(
+                  traced, [](const auto& item) { return item.first.starts_with("grad."); }),
+              static_cast<int64_t>(compared));
   }
 }
 
