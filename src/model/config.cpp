@@ -14,6 +14,7 @@ constexpr int64_t max_width = 1 << 22;
 constexpr int64_t max_layers = 4096;
 constexpr int64_t max_heads = 4096;
 constexpr int64_t max_experts = 1 << 14;
+constexpr int64_t max_experts_of_all_layers = 1 << 17;
 constexpr int64_t max_positions = int64_t{1} << 30;
 constexpr double max_parameters = 0x1p50;
 
@@ -107,6 +108,10 @@ void check_rope(const ModelConfig& c, const Checker& check) {
 void check_experts(const ModelConfig& c, const Checker& check) {
   check.size("n_routed_experts", c.n_routed_experts, 0, max_experts);
   if (c.n_routed_experts == 0) return;
+  const int64_t layers = c.num_hidden_layers + c.num_nextn_predict_layers;
+  if (c.n_routed_experts * layers > max_experts_of_all_layers)
+    check.refuse("n_routed_experts: expected at most ", max_experts_of_all_layers,
+                 " experts in all layers, got ", c.n_routed_experts, " in each of ", layers);
   check.size("n_shared_experts", c.n_shared_experts, 0, max_experts);
   check.size("num_experts_per_tok", c.num_experts_per_tok, 1, max_experts);
   check.size("moe_intermediate_size", c.moe_intermediate_size, 1, max_width);

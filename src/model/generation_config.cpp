@@ -11,38 +11,43 @@ namespace {
 
 constexpr size_t file_limit_bytes = 16 << 20;
 
-std::optional<double> number_in(const JsonFields& fields, const char* name, double low, double high,
-                                const char* expected) {
-  const std::optional<double> value = fields.number(name);
-  if (value && !(*value >= low && *value <= high)) fields.refuse(name, expected);
-  return value;
-}
-
-std::optional<int64_t> integer_from(const JsonFields& fields, const char* name, int64_t low) {
-  const std::optional<int64_t> value = fields.integer(name);
-  if (value && *value < low) fields.refuse(name, concat("an integer of at least ", low));
-  return value;
+template <class T>
+void check(const std::string& where, const char* name, const std::optional<T>& value, double low,
+           double high, const char* expected) {
+  if (value && !(static_cast<double>(*value) >= low && static_cast<double>(*value) <= high))
+    fail(ErrorKind::bad_file, where, ": ", name, ": expected ", expected, ", got ", *value);
 }
 
 }  // namespace
+
+void GenerationConfig::validate(const std::string& where) const {
+  constexpr double many = 1e9;
+  check(where, "bos_token_id", bos_token_id, 0, many, "a token id of at least 0");
+  for (const int64_t id : eos_token_ids)
+    check(where, "eos_token_id", std::optional(id), 0, many, "token ids of at least 0");
+  check(where, "temperature", temperature, 0, 1e6, "a number of at least 0");
+  check(where, "top_p", top_p, 0, 1, "a number from 0 to 1");
+  check(where, "min_p", min_p, 0, 1, "a number from 0 to 1");
+  check(where, "repetition_penalty", repetition_penalty, 1e-6, 1e6, "a positive number");
+  check(where, "top_k", top_k, 0, many, "an integer of at least 0");
+  check(where, "max_new_tokens", max_new_tokens, 1, many, "an integer of at least 1");
+}
 
 GenerationConfig generation_config_from_json(std::string_view text, const std::string& where) {
   const nlohmann::json object = parse_json_object(text, where);
   const JsonFields fields(object, where);
   GenerationConfig config;
-  config.bos_token_id = integer_from(fields, "bos_token_id", 0);
+  config.bos_token_id = fields.integer("bos_token_id");
   config.eos_token_ids = fields.integers("eos_token_id");
-  for (int64_t id : config.eos_token_ids)
-    if (id < 0) fields.refuse("eos_token_id", "token ids of at least 0");
   config.pad_token_id = fields.integer("pad_token_id");
   config.do_sample = fields.boolean("do_sample");
-  config.temperature = number_in(fields, "temperature", 0, 1e6, "a number of at least 0");
-  config.top_p = number_in(fields, "top_p", 0, 1, "a number from 0 to 1");
-  config.min_p = number_in(fields, "min_p", 0, 1, "a number from 0 to 1");
-  config.repetition_penalty =
-      number_in(fields, "repetition_penalty", 1e-6, 1e6, "a positive number");
-  config.top_k = integer_from(fields, "top_k", 0);
-  config.max_new_tokens = integer_from(fields, "max_new_tokens", 1);
+  config.temperature = fields.number("temperature");
+  config.top_p = fields.number("top_p");
+  config.min_p = fields.number("min_p");
+  config.repetition_penalty = fields.number("repetition_penalty");
+  config.top_k = fields.integer("top_k");
+  config.max_new_tokens = fields.integer("max_new_tokens");
+  config.validate(where);
   return config;
 }
 

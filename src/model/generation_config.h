@@ -21,6 +21,9 @@ struct GenerationConfig {
   std::optional<int64_t> top_k;
   std::optional<int64_t> max_new_tokens;
 
+  /// Throws bad_file, beginning with `where`, for a value out of range.
+  void validate(const std::string& where) const;
+
   bool operator==(const GenerationConfig&) const = default;
 };
 

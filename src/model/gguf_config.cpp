@@ -120,13 +120,13 @@ void read_rope(const Keys& keys, const GgufFile& file, ModelConfig& config) {
     rope.beta_slow = keys.number("rope.scaling.yarn_beta_slow").value_or(1);
     if (config.attention == AttentionKind::mla) {
       // yarn_log_multiplier is 0.1 mscale_all_dim; it enters the softmax scale, while cos and sin
-      // stay as they are: mscale equals mscale_all_dim, unless our own key says otherwise.
+      // stay as they are, which mscale equal to mscale_all_dim says, unless our own keys differ.
       if (const auto multiplier = keys.number("rope.scaling.yarn_log_multiplier")) {
         rope.mscale_all_dim = shortest_double(static_cast<float>(*multiplier * 10));
         rope.mscale = keys.number("rope.scaling.yarn_mscale").value_or(*rope.mscale_all_dim);
-      } else {
-        rope.attention_factor = 1;
       }
+      rope.attention_factor = keys.number("rope.scaling.yarn_attention_factor");
+      if (!rope.attention_factor && !rope.mscale_all_dim) rope.attention_factor = 1;
     } else if (const auto attention = keys.number("rope.scaling.attn_factor")) {
       rope.attention_factor = *attention * (0.1 * std::log(rope.factor) + 1);
     }
@@ -275,6 +275,17 @@ GenerationConfig generation_config_from_gguf(const GgufFile& file) {
       if ((*types)[id] == control &&
           std::find(ends.begin(), ends.end(), (*tokens)[id]) != ends.end())
         add(static_cast<int64_t>(id));
+  const auto number = [&](const char* key) -> std::optional<double> {
+    const std::optional<double> value = metadata.find_float(key);
+    return value ? std::optional(shortest_double(static_cast<float>(*value))) : std::nullopt;
+  };
+  config.temperature = number("general.sampling.temp");
+  config.top_p = number("general.sampling.top_p");
+  config.min_p = number("general.sampling.min_p");
+  config.repetition_penalty = number("general.sampling.penalty_repeat");
+  config.top_k = metadata.find_int("general.sampling.top_k");
+  if (config.temperature) config.do_sample = *config.temperature > 0;
+  config.validate(file.path().string());
   return config;
 }
 

@@ -41,7 +41,7 @@ TEST(HfSource, GivesMatricesWhereTheyLieInTheFile) {
   EXPECT_EQ(weight.layout(), Weight::Layout::rows);
   EXPECT_EQ(weight.data(), source.checkpoint().tensor(name).bytes());
   source.release(weight);
-  EXPECT_EQ(weight.dequantized().tensor().data()[0],
+  EXPECT_EQ(weight.dequantized_rows(0, 1).data()[0],
             source.checkpoint().tensor(name).to_f32().data()[0]);
 }
 
@@ -70,7 +70,7 @@ TEST(HfSource, Fp8WeightsComeWithTheirScales) {
     ASSERT_EQ(weight.format(), Format::fp8);
     const Tensor scales = source.checkpoint().tensor(std::string(name) + "_scale_inv").to_f32();
     const auto* stored = reinterpret_cast<const uint8_t*>(source.checkpoint().tensor(name).bytes());
-    const Tensor got = weight.dequantized().tensor();
+    const Tensor got = weight.dequantized_rows(0, rows);
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t c = 0; c < cols; ++c)
         ASSERT_EQ(got.data()[r * cols + c], e4m3_to_f32(stored[r * cols + c]) *
@@ -94,7 +94,7 @@ TEST(HfSource, ReadsScalesStoredAsPowersOfTwo) {
   ModelConfig config;
   config.fp8 = Fp8Config{.block_rows = 2, .block_cols = 2, .ue8m0_scales = true};
   HfSource source(Checkpoint::open(folder.path()), config);
-  const Tensor got = source.weight("w.weight", 3, 2, Use::linear).dequantized().tensor();
+  const Tensor got = source.weight("w.weight", 3, 2, Use::linear).dequantized_rows(0, 3);
   EXPECT_EQ(got.data()[0], 2);
   EXPECT_EQ(got.data()[5], 0.5);
 }
