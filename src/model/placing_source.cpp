@@ -22,7 +22,7 @@ Weight PlacingSource::place(const std::string& name, const Weight& raw, Use use)
       return raw;
     case Placement::reference: {
       const Weight dense = raw.dequantized();
-      return use == Use::linear ? dense.packed() : dense;
+      return use == Use::linear ? dense.packed(&arena_) : dense;
     }
     case Placement::native:
       break;
@@ -35,7 +35,7 @@ Weight PlacingSource::place(const std::string& name, const Weight& raw, Use use)
                      " has no kernel of its own and is held as f32: ", size_text(raw.size_bytes()),
                      " in the file, ", size_text(raw.rows() * raw.cols() * 4), " in memory"));
   }
-  Weight packed = raw.packed();
+  Weight packed = raw.packed(&arena_);
   inner_.release(raw);
   return packed;
 }
@@ -70,11 +70,11 @@ Weight PlacingSource::placed(Weight derived) {
     case Placement::mapped:
       return derived;
     case Placement::reference:
-      return derived.dequantized().packed();
+      return derived.dequantized().packed(&arena_);
     case Placement::native:
       break;
   }
-  return derived.packed();
+  return derived.packed(&arena_);
 }
 
 }  // namespace deepseek

@@ -50,6 +50,7 @@ class PlacingSource : public ParamSource {
   NoticeSink notice_;
   std::vector<NamedParameter> parameters_;
   int64_t widened_bytes_ = 0;
+  StorageArena arena_;
 };
 
 }  // namespace deepseek

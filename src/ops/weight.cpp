@@ -79,7 +79,7 @@ int64_t Weight::size_bytes() const {
          (scales_ ? scales_->values.size_bytes() : 0);
 }
 
-Weight Weight::packed() const {
+Weight Weight::packed(StorageArena* arena) const {
   if (layout_ == Layout::panels) return *this;
   Weight out;
   out.format_ = compute_format(format_);
@@ -88,7 +88,7 @@ Weight Weight::packed() const {
   out.cols_ = cols_;
   out.scales_ = scales_;
   const int64_t bytes = packed_panel_bytes(*this), count = panel_count(*this);
-  out.storage_ = Storage::allocate(bytes * count);
+  out.storage_ = arena ? arena->allocate(bytes * count) : Storage::allocate(bytes * count);
   std::byte* panels = out.storage_->data();
   const int64_t grain = std::max<int64_t>(1, (int64_t{1} << 18) / bytes);
   compute_pool().parallel_for(count, grain, [&](int64_t begin, int64_t end, int) {

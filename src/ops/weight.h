@@ -44,9 +44,9 @@ class Weight {
   /// The tensor of from_tensor; undefined otherwise.
   const Tensor& tensor() const { return tensor_; }
 
-  /// The same matrix in panels, in memory of its own. Formats without a linear kernel of their own
-  /// become f32 panels first.
-  Weight packed() const;
+  /// The same matrix in panels, in memory of its own or of `arena`. Formats without a linear kernel
+  /// of their own become f32 panels first.
+  Weight packed(StorageArena* arena = nullptr) const;
   /// The same matrix as dense f32 rows.
   Weight dequantized() const;
   /// Rows [first, first + count) as f32 [count, cols].

@@ -11,6 +11,7 @@ namespace deepseek {
 namespace {
 
 constexpr int64_t huge_page = int64_t{1} << 21;
+constexpr int64_t arena_run = 16 * huge_page;
 
 }  // namespace
 
@@ -38,6 +39,17 @@ std::shared_ptr<Storage> Storage::borrow(std::span<const std::byte> bytes,
 
 Storage::~Storage() {
   if (!owner_) std::free(data_);
+}
+
+std::shared_ptr<Storage> StorageArena::allocate(int64_t size_bytes) {
+  if (size_bytes > arena_run / 4) return Storage::allocate(size_bytes);
+  if (!run_ || used_bytes_ + size_bytes > run_->size_bytes()) {
+    run_ = Storage::allocate(arena_run);
+    used_bytes_ = 0;
+  }
+  std::byte* part = run_->data() + used_bytes_;
+  used_bytes_ += (size_bytes + 63) / 64 * 64;
+  return Storage::borrow({part, static_cast<size_t>(size_bytes)}, run_);
 }
 
 }  // namespace deepseek

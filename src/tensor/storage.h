@@ -32,4 +32,16 @@ class Storage {
   std::shared_ptr<const void> owner_;  // null when the memory is ours
 };
 
+/// Hands out parts of large storages, so that what is too small for huge pages of its own shares
+/// them. A large storage lives until the arena has moved on and every part of it is gone.
+class StorageArena {
+ public:
+  /// Uninitialised memory aligned to 64. Throws out_of_memory.
+  std::shared_ptr<Storage> allocate(int64_t size_bytes);
+
+ private:
+  std::shared_ptr<Storage> run_;
+  int64_t used_bytes_ = 0;
+};
+
 }  // namespace deepseek

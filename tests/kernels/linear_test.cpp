@@ -209,7 +209,7 @@ TEST(QuantizeActivations, EveryVariantEqualsTheScalarDefinition) {
   values[32 * 10 + 9] = std::nanf("");
   values[32 * 11 + 31] = -infinity;
   std::fill_n(values.begin() + 32 * 12 + 1, 32, -0.0f);
-  for (int k = 0; k < 32; ++k) values[size_t(32 * 13 + 1 + k)] = float(k) - 15.5f;
+  for (size_t k = 0; k < 32; ++k) values[32 * 13 + 1 + k] = float(k) - 15.5f;
   values[32 * 14 + 5] = std::numeric_limits<float>::max();
   const auto& family = kernels::quantize_activations;
   std::vector<ActivationBlock> want(40), got(40);
