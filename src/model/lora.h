@@ -10,8 +10,8 @@
 namespace deepseek {
 
 /// Puts a PEFT LoRA adapter beside the weights of a model, unmerged: y = W x + scale b (a x). With
-/// `trainable` its tensors are parameters, answered under their file's names. Throws invalid_input
-/// when the adapter has a tensor for which the model has no linear map, or of another shape.
+/// `trainable` its tensors are parameters, answered under their file's names. Throws what
+/// place_adapter does, and unsupported for updates of routed experts.
 std::vector<NamedParameter> attach_lora(Transformer& model, const std::filesystem::path& folder,
                                         bool trainable);
 
