@@ -2,7 +2,8 @@
 # cmake -D BUILD=… -D SOURCE=… -D COMPILER=… -P install_and_use.cmake
 set(prefix ${BUILD}/tests/install/prefix)
 set(consumer ${BUILD}/tests/install/consumer)
-file(REMOVE_RECURSE ${prefix} ${consumer})
+set(examples ${BUILD}/tests/install/examples)
+file(REMOVE_RECURSE ${prefix} ${consumer} ${examples})
 
 function(step)
   execute_process(COMMAND ${ARGN} COMMAND_ERROR_IS_FATAL ANY)
@@ -13,3 +14,20 @@ step(${CMAKE_COMMAND} -G Ninja -S ${SOURCE}/tests/install/consumer -B ${consumer
 step(${CMAKE_COMMAND} --build ${consumer})
 step(${consumer}/consumer)
 step(${prefix}/bin/deepseek version)
+
+step(${CMAKE_COMMAND} -G Ninja -S ${SOURCE}/examples -B ${examples}
+     -D CMAKE_PREFIX_PATH=${prefix} -D CMAKE_CXX_COMPILER=${COMPILER} -D CMAKE_BUILD_TYPE=Release)
+step(${CMAKE_COMMAND} --build ${examples})
+file(GLOB starter
+  "$ENV{HOME}/.cache/huggingface/hub/models--deepseek-starter--*/snapshots/*/*.gguf")
+if(starter)
+  execute_process(COMMAND ${examples}/generate ${starter} "What is 7 plus 5?"
+    OUTPUT_VARIABLE answer COMMAND_ERROR_IS_FATAL ANY)
+  string(STRIP "${answer}" answer)
+  if(answer STREQUAL "")
+    message(FATAL_ERROR "the example answered nothing")
+  endif()
+  message(STATUS "the example answered: ${answer}")
+else()
+  message(STATUS "the starter model is not in the cache: the example was built, not run")
+endif()
