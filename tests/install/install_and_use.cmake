@@ -18,9 +18,9 @@ step(${prefix}/bin/deepseek version)
 step(${CMAKE_COMMAND} -G Ninja -S ${SOURCE}/examples -B ${examples}
      -D CMAKE_PREFIX_PATH=${prefix} -D CMAKE_CXX_COMPILER=${COMPILER} -D CMAKE_BUILD_TYPE=Release)
 step(${CMAKE_COMMAND} --build ${examples})
-file(GLOB starter
-  "$ENV{HOME}/.cache/huggingface/hub/models--deepseek-starter--*/snapshots/*/*.gguf")
-if(starter)
+execute_process(COMMAND ${SOURCE}/scripts/fetch_starter --where
+  OUTPUT_VARIABLE starter OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+if(EXISTS "${starter}")
   execute_process(COMMAND ${examples}/generate ${starter} "What is 7 plus 5?"
     OUTPUT_VARIABLE answer COMMAND_ERROR_IS_FATAL ANY)
   string(STRIP "${answer}" answer)
