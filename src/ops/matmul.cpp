@@ -20,16 +20,20 @@ void run_matmul(const Matmul& m) {
     out.push_back(m.out + r * m.cols);
   }
   const auto run = kernels::linear_family(Format::f32)->best().run;
-  const int64_t panels = (m.cols + panel_width - 1) / panel_width;
-  compute_pool().parallel_for(panels, 1, [&](int64_t begin, int64_t end, int) {
-    static thread_local std::vector<float> panel;
-    panel.resize(size_t(m.depth * panel_width));
-    for (int64_t p = begin; p < end; ++p) {
-      const int64_t first = p * panel_width;
-      pack_transposed_panel(m.b, m.depth, m.cols, first, panel.data());
-      run({.panels = reinterpret_cast<const unsigned char*>(panel.data()),
-           .panel_bytes = 0,
-           .outputs = std::min(panel_width, m.cols - first),
+  const int64_t pairs = (m.cols + 2 * panel_width - 1) / (2 * panel_width);
+  compute_pool().parallel_for(pairs, 1, [&](int64_t begin, int64_t end, int) {
+    static thread_local std::vector<float> panels;
+    const int64_t panel_size = m.depth * panel_width;
+    panels.resize(size_t(2 * panel_size));
+    for (int64_t pair = begin; pair < end; ++pair) {
+      const int64_t first = 2 * pair * panel_width;
+      const int64_t outputs = std::min(2 * panel_width, m.cols - first);
+      for (int64_t p = 0; p * panel_width < outputs; ++p)
+        pack_transposed_panel(m.b, m.depth, m.cols, first + p * panel_width,
+                              panels.data() + p * panel_size);
+      run({.panels = reinterpret_cast<const unsigned char*>(panels.data()),
+           .panel_bytes = panel_size * int64_t{sizeof(float)},
+           .outputs = outputs,
            .cols = m.depth,
            .block_cols = 0,
            .x = a.data(),

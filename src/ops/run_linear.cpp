@@ -180,13 +180,15 @@ void run_task(const Task& task, const Plan& plan) {
         reinterpret_cast<const unsigned char*>(weight.data()) + task.first_panel * job.panel_bytes;
     return job.run(args);
   }
-  static thread_local Buffer panel;
-  std::byte* bytes = panel.get(job.panel_bytes);
-  args.panels = reinterpret_cast<const unsigned char*>(bytes);
-  for (int64_t p = task.first_panel; p < task.end_panel; ++p) {
-    pack_panel(weight, p, bytes);
+  static thread_local Buffer scratch;
+  std::byte* panels = scratch.get(2 * job.panel_bytes);
+  args.panels = reinterpret_cast<const unsigned char*>(panels);
+  for (int64_t p = task.first_panel; p < task.end_panel; p += 2) {
+    pack_panel(weight, p, panels);
+    if (p + 1 < task.end_panel) pack_panel(weight, p + 1, panels + job.panel_bytes);
     args.out_offset = p * panel_width;
-    args.outputs = std::min(panel_width, weight.rows() - args.out_offset);
+    args.outputs =
+        std::min(weight.rows(), std::min(p + 2, task.end_panel) * panel_width) - args.out_offset;
     job.run(args);
   }
 }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -183,6 +184,57 @@ TEST(Linear, GradientOfAParameterIsTheOuterProduct) {
         want[size_t(n * 40 + k)] += double(pick.data()[r * 19 + n]) * x.data()[r * 40 + k];
   const auto values = d_w.values();
   EXPECT_LT(worst_difference({values.begin(), values.end()}, want), 1e-5);
+}
+
+/// Gradients of sum(pick * linear(x, w)), x [rows, cols] and w [outputs, cols] parameters.
+std::pair<Tensor, Tensor> gradients(int64_t rows, int64_t outputs, int64_t cols) {
+  Tape tape;
+  const Tensor w = as_parameter(Tensor::from({outputs, cols}, random_values(outputs * cols, 1)));
+  const Tensor x = as_parameter(Tensor::from({rows, cols}, random_values(rows * cols, 2)));
+  const Tensor pick = Tensor::from({rows, outputs}, random_values(rows * outputs, 3));
+  tape.backward(record(Tensor::full({1}, 0), {linear(x, Weight::from_tensor(w))},
+                       [&](const Tensor&) -> Gradients { return {pick}; }));
+  return {tape.grad(x), tape.grad(w)};
+}
+
+TEST(Linear, GradientsAreTheSameBitsForAnyThreads) {
+  set_compute_threads(1);
+  const auto [x_alone, w_alone] = gradients(33, 70, 90);
+  for (const int threads : {2, 5}) {
+    set_compute_threads(threads);
+    const auto [x, w] = gradients(33, 70, 90);
+    EXPECT_TRUE(std::ranges::equal(x.values(), x_alone.values()));
+    EXPECT_TRUE(std::ranges::equal(w.values(), w_alone.values()));
+  }
+  set_compute_threads(available_cpus());
+}
+
+TEST(Linear, ManySharesOneInputAndSumsItsGradients) {
+  const Weight a = random_weight(Format::q8_0, 20, 64, 1).packed();
+  const Weight b = random_weight(Format::f16, 30, 64, 2).packed();
+  const auto backward = [&](bool together) {
+    Tape tape;
+    const Tensor x = as_parameter(Tensor::from({3, 64}, random_values(3 * 64, 3)));
+    const std::vector<const Weight*> weights{&a, &b};
+    const std::vector<Tensor> outs =
+        together ? linear_many(x, weights) : std::vector<Tensor>{linear(x, a), linear(x, b)};
+    tape.backward(record(Tensor::full({1}, 0), outs, [&](const Tensor&) -> Gradients {
+      return {Tensor::full({3, 20}, 1), Tensor::full({3, 30}, 0.5f)};
+    }));
+    const auto values = tape.grad(x).values();
+    std::vector<float> all(values.begin(), values.end());
+    for (const Tensor& out : outs) all.insert(all.end(), out.values().begin(), out.values().end());
+    return all;
+  };
+  EXPECT_EQ(backward(true), backward(false));
+}
+
+TEST(Linear, MoreRowsThanOnePassHoldsAreEachTheirOwn) {
+  const Weight weight = random_weight(Format::q4_0, 18, 64, 1).packed();
+  const auto x = random_values(2100 * 64, 2);
+  const auto all = run(weight, x, 2100);
+  for (const int64_t r : {0, 1023, 1024, 2047, 2048, 2099})
+    EXPECT_EQ(row_of(all, r, 18), run(weight, row_of(x, r, 64), 1));
 }
 
 TEST(Linear, JobsTogetherEqualJobsAlone) {
