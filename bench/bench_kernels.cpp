@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string>
 
+#include "bench/attention_bench.h"
 #include "bench/ceilings.h"
 #include "bench/linear_bench.h"
 #include "core/cpu.h"
@@ -25,6 +26,8 @@ int main(int argc, char** argv) {
               cpu_model_name().c_str(), compute_pool().threads(),
               features_text(cpu_features()).c_str(), ceilings.read_gb_s, ceilings.float_gop_s,
               ceilings.byte_gop_s);
+  bench::bench_attention(ceilings, filter, seconds);
+  bench::bench_elementwise(ceilings, filter, seconds);
   bench::bench_linear(ceilings, filter, seconds);
   return 0;
 }
