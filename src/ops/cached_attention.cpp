@@ -35,12 +35,11 @@ Tensor attend_kv(const Tensor& q, std::span<const PagedRow> rows, const KvPageLa
       tile.heads = group;
       units.push_back(tile);
     }
-  const int64_t scratch_size =
-      kernels::paged_attention_scratch(layout.key_dim, value_dim);
+  const int64_t scratch_size = kernels::paged_attention_scratch(layout.key_dim, value_dim);
   const Tensor scratch = Tensor::empty({compute_pool().threads(), scratch_size});
   const auto& kernel = kernels::paged_attention_f32.best();
   run_paged_units(
-      units, value_dim,
+      units, value_dim, paged_work(units, layout.key_dim + value_dim),
       [&](const PagedUnit& unit, int64_t page_begin, int64_t page_end, const PagedState& state,
           int thread) {
         kernel.run(

@@ -76,7 +76,7 @@ Tensor attend_latent(const Tensor& q, std::span<const PagedRow> rows,
   const Tensor scratch = Tensor::empty({compute_pool().threads(), scratch_size});
   const auto& kernel = kernels::latent_attention_f32.best();
   run_paged_units(
-      units, rank,
+      units, rank, paged_work(units, width + rank),
       [&](const PagedUnit& unit, int64_t page_begin, int64_t page_end, const PagedState& state,
           int thread) {
         kernel.run({q_lanes.data() + (unit.first_row * tiles + unit.group) * tile_size,

@@ -24,14 +24,15 @@ PagedState state_at(float* memory, const PagedUnit& unit) {
 using Fold = std::function<void(const PagedUnit&, int64_t, int64_t, const PagedState&, int)>;
 using Finish = std::function<void(const PagedUnit&, const PagedState&)>;
 
-void run_whole(std::span<const PagedUnit> units, int64_t value_dim, const Fold& fold,
-               const Finish& finish) {
+void run_whole(std::span<const PagedUnit> units, int64_t value_dim, int64_t threads,
+               const Fold& fold, const Finish& finish) {
   const int64_t count = static_cast<int64_t>(units.size());
   int64_t largest = 0;
   for (const PagedUnit& unit : units) largest = std::max(largest, state_size(unit, value_dim));
-  const Tensor memory = Tensor::empty({compute_pool().threads(), largest});
+  const Tensor memory = Tensor::empty({threads, largest});
   // Later tiles of a prompt see more pages: they go first.
-  compute_pool().parallel_for(count, 1, [&](int64_t begin, int64_t end, int thread) {
+  const int64_t grain = threads == 1 ? count : 1;
+  compute_pool().parallel_for(count, grain, [&](int64_t begin, int64_t end, int thread) {
     for (int64_t i = begin; i < end; ++i) {
       const PagedUnit& unit = units[static_cast<size_t>(count - 1 - i)];
       const PagedState state = state_at(memory.data() + thread * largest, unit);
@@ -158,14 +159,22 @@ std::vector<PagedUnit> paged_tiles(std::span<const PagedRow> rows, int64_t max_r
   return tiles;
 }
 
-void run_paged_units(std::span<const PagedUnit> units, int64_t value_dim, const Fold& fold,
-                     const Finish& finish) {
+int64_t paged_work(std::span<const PagedUnit> units, int64_t dim) {
+  int64_t work = 0;
+  for (const PagedUnit& unit : units)
+    work += unit.rows * unit.heads * unit.pages * tokens_per_page * dim;
+  return work;
+}
+
+void run_paged_units(std::span<const PagedUnit> units, int64_t value_dim, int64_t work,
+                     const Fold& fold, const Finish& finish) {
+  constexpr int64_t worth_waking_threads = int64_t{1} << 20;  // about 20 microseconds
   if (units.empty()) return;
-  const int64_t threads = compute_pool().threads();
-  if (threads == 1 || static_cast<int64_t>(units.size()) >= 4 * threads)
-    run_whole(units, value_dim, fold, finish);
-  else
+  const int64_t threads = work < worth_waking_threads ? 1 : compute_pool().threads();
+  if (threads > 1 && static_cast<int64_t>(units.size()) < 4 * threads)
     run_by_page(units, value_dim, fold, finish);
+  else
+    run_whole(units, value_dim, threads, fold, finish);
 }
 
 }  // namespace deepseek

@@ -46,11 +46,16 @@ struct PagedState {
 /// Cuts rows into tiles of at most `max_rows` that stand together and share a page table.
 std::vector<PagedUnit> paged_tiles(std::span<const PagedRow> rows, int64_t max_rows);
 
+/// Multiply-adds of all units: each head of each row meets every position of its unit's pages in
+/// `dim` dimensions.
+int64_t paged_work(std::span<const PagedUnit> units, int64_t dim);
+
 /// Runs fold(unit, page_begin, page_end, state, thread) and finish(unit, state) for all units over
 /// the compute pool. When there are too few units for the threads, single pages are folded in
-/// parallel and merged in order, which gives the same bits.
+/// parallel and merged in order, which gives the same bits. `work` is the number of multiply-adds
+/// in all; little work stays on this thread.
 void run_paged_units(
-    std::span<const PagedUnit> units, int64_t value_dim,
+    std::span<const PagedUnit> units, int64_t value_dim, int64_t work,
     const std::function<void(const PagedUnit&, int64_t, int64_t, const PagedState&, int)>& fold,
     const std::function<void(const PagedUnit&, const PagedState&)>& finish);
 

@@ -223,6 +223,42 @@ INSTANTIATE_TEST_SUITE_P(Shapes, CachedLatent,
                                                               LatentCase{21, 17, 23}),
                                             ::testing::Values(DType::f32, DType::bf16)));
 
+/// One row, three rows of one sequence, and the middle one alone, over a context so long that its
+/// pages are shared out: always the same bits.
+template <class Attend>
+void expect_long_context_exact(const Tensor& q, const std::vector<PagedRow>& rows,
+                               const Attend& attend_rows) {
+  const Threads scope(1);
+  const Tensor want = attend_rows(q, rows);
+  for (const int threads : {1, 2, 5}) {
+    set_compute_threads(threads);
+    EXPECT_TRUE(same_bits(attend_rows(q, rows), want)) << threads << " threads";
+    const Tensor middle = attend_rows(q.slice(1, 2), std::vector<PagedRow>{rows[1]});
+    EXPECT_TRUE(same_bits(middle, want.slice(1, 2))) << threads << " threads";
+  }
+}
+
+TEST(CachedAttention, LongContextsHaveTheSameBitsOnAnyThreads) {
+  constexpr int64_t tokens = 3000;
+  const KvPageLayout layout{3, 64, 64, DType::bf16};
+  const Pages pages(tokens, layout.size_bytes());
+  append_kv(pages.rows(0, tokens), layout, random_tensor({tokens, 3, 64}, 1),
+            random_tensor({tokens, 3, 64}, 2));
+  expect_long_context_exact(
+      random_tensor({3, 9, 64}, 3), pages.rows(tokens - 3, tokens),
+      [&](const Tensor& q, const auto& rows) { return attend_paged(q, rows, layout, 0.2f); });
+}
+
+TEST(CachedAttention, LongLatentContextsHaveTheSameBitsOnAnyThreads) {
+  constexpr int64_t tokens = 1500;
+  const LatentPageLayout layout{128, 160, DType::bf16};
+  const Pages pages(tokens, layout.size_bytes());
+  append_latent(pages.rows(0, tokens), layout, random_tensor({tokens, 160}, 1));
+  expect_long_context_exact(
+      random_tensor({3, 20, 160}, 3), pages.rows(tokens - 3, tokens),
+      [&](const Tensor& q, const auto& rows) { return attend_latent(q, rows, layout, 0.1f); });
+}
+
 TEST(CachedAttention, RefusesWhatDoesNotFit) {
   const KvPageLayout layout{2, 4, 4, DType::f32};
   const Pages pages(10, layout.size_bytes());

@@ -187,24 +187,25 @@ inline void merge_sums(int64_t count, PagePart& part, int64_t at, float* const* 
   }
 }
 
-/// Turns the scores of one query into exp(score - max), zero past what it sees.
+/// Turns the scores of one query into exp(score - max), zero past what it sees. Without branches,
+/// so that the four vectors, and neighbouring queries, overlap.
 inline void page_softmax(float* weights, int64_t visible, float& max, float& total) {
   Lanes score[page_vectors];
+  int64_t seen[page_vectors];
   Lanes most = Lanes::all(lowest_score);
   for (int v = 0; v < page_vectors; ++v) {
     const int64_t left = visible - 16 * v;
-    score[v] = Lanes::load(weights + 16 * v);
-    if (left < 16) score[v] = score[v].keep(left > 0 ? left : 0, Lanes::all(lowest_score));
+    seen[v] = left < 0 ? 0 : left > 16 ? 16 : left;
+    score[v] = Lanes::load(weights + 16 * v).keep(seen[v], Lanes::all(lowest_score));
     most = larger(most, score[v]);
   }
   max = largest(most);
+  for (int v = 0; v < page_vectors; ++v) score[v] = exp(score[v] - Lanes::all(max));
   Lanes sums = Lanes::zero();
   for (int v = 0; v < page_vectors; ++v) {
-    const int64_t left = visible - 16 * v;
-    Lanes weight = exp(score[v] - Lanes::all(max));
-    if (left < 16) weight = weight.keep(left > 0 ? left : 0, Lanes::zero());
-    weight.store(weights + 16 * v);
-    sums = sums + weight;
+    score[v] = score[v].keep(seen[v], Lanes::zero());
+    score[v].store(weights + 16 * v);
+    sums = sums + score[v];
   }
   total = sum(sums);
 }
