@@ -249,6 +249,17 @@ TEST(CachedAttention, LongContextsHaveTheSameBitsOnAnyThreads) {
       [&](const Tensor& q, const auto& rows) { return attend_paged(q, rows, layout, 0.2f); });
 }
 
+TEST(CachedAttention, PartialsThatDoNotFitAtOnceAreMergedInOrderToo) {
+  constexpr int64_t tokens = 1700;
+  const KvPageLayout layout{1, 4, 1024, DType::bf16};
+  const Pages pages(tokens, layout.size_bytes());
+  append_kv(pages.rows(0, tokens), layout, random_tensor({tokens, 1, 4}, 1),
+            random_tensor({tokens, 1, 1024}, 2));
+  expect_long_context_exact(
+      random_tensor({3, 64, 4}, 3), pages.rows(tokens - 3, tokens),
+      [&](const Tensor& q, const auto& rows) { return attend_paged(q, rows, layout, 0.2f); });
+}
+
 TEST(CachedAttention, LongLatentContextsHaveTheSameBitsOnAnyThreads) {
   constexpr int64_t tokens = 1500;
   const LatentPageLayout layout{128, 160, DType::bf16};
