@@ -30,7 +30,7 @@
 // formats look the code up instead. Two blocks that a unit has but the matrix does not are zero.
 //
 // A matrix engine with tiles (AMX) reads the same panels: eight vectors g are the 8 x 64 bytes of a
-// tile for 32 columns, and ActivationBlock::q its other operand.
+// tile for 32 columns, and the planes of ActivationBlock its other operand.
 
 namespace deepseek::kernels {
 

@@ -218,7 +218,7 @@ TEST(QuantizeActivations, EveryVariantEqualsTheScalarDefinition) {
     if (!variant.supported()) continue;
     variant.run({values.data() + 1, 32 * 40, got.data()});
     for (size_t b = 0; b < want.size(); ++b) {
-      EXPECT_EQ(std::memcmp(got[b].q, want[b].q, 32), 0) << variant.name << " block " << b;
+      EXPECT_EQ(std::memcmp(got[b].upper, want[b].upper, 64), 0) << variant.name << " block " << b;
       EXPECT_EQ(got[b].minus_sum, want[b].minus_sum);
       EXPECT_EQ(got[b].minus_half[0], want[b].minus_half[0]);
       EXPECT_EQ(got[b].minus_half[1], want[b].minus_half[1]);

@@ -45,7 +45,7 @@ std::vector<double> seen_by_kernel(Format format, const float* x, int64_t cols) 
     for (int64_t k = 0; k < 32; ++k) largest = std::max(largest, std::fabs(x[32 * b + k]));
     for (int64_t k = 0; k < 32; ++k)
       out[size_t(32 * b + k)] =
-          std::nearbyint(x[32 * b + k] * (127.0f / largest)) * double(largest / 127.0f);
+          std::nearbyint(x[32 * b + k] * (16256.0f / largest)) * double(largest / 16256.0f);
   }
   return out;
 }

@@ -88,15 +88,15 @@ inline __m256i codes(const unsigned char* block, __m256i codebook) {
   }
 }
 
-/// Adds word groups g … last of a block to 16-bit sums.
+/// Adds word groups g … last of a block to 16-bit sums; x is one plane of each row.
 template <const BlockLayout& layout, int g, int last, int rows>
-inline void add_pairs(const unsigned char* block, __m256i codebook,
-                      const ActivationBlock* const (&x)[rows], __m256i (&pairs)[rows]) {
+inline void add_pairs(const unsigned char* block, __m256i codebook, const int8_t* const (&x)[rows],
+                      __m256i (&pairs)[rows]) {
   const __m256i w = codes<layout, g>(block, codebook);
   const __m256i magnitude = is_signed(layout) ? _mm256_abs_epi8(w) : w;
   for (int r = 0; r < rows; ++r) {
     int four;
-    __builtin_memcpy(&four, x[r]->q + 4 * g, 4);
+    __builtin_memcpy(&four, x[r] + 4 * g, 4);
     __m256i q = _mm256_set1_epi32(four);
     if constexpr (is_signed(layout)) q = _mm256_sign_epi8(q, w);
     pairs[r] = _mm256_add_epi16(pairs[r], _mm256_maddubs_epi16(magnitude, q));
@@ -107,7 +107,7 @@ inline void add_pairs(const unsigned char* block, __m256i codebook,
 /// Adds word groups g … last to 32-bit sums.
 template <const BlockLayout& layout, int g, int last, int rows>
 inline void add_products(const unsigned char* block, __m256i codebook,
-                         const ActivationBlock* const (&x)[rows], __m256i (&dot)[rows]) {
+                         const int8_t* const (&x)[rows], __m256i (&dot)[rows]) {
   constexpr int fits = groups_before_widening(layout);
   constexpr int end = g + fits - 1 < last ? g + fits - 1 : last;
   __m256i pairs[rows];
@@ -123,15 +123,23 @@ template <const BlockLayout& layout, int i, int rows>
 inline void add_group(const unsigned char* unit, int b, int h, __m256i codebook,
                       const ActivationBlock* const (&x)[rows], __m256 (&acc)[rows]) {
   const unsigned char* block = unit + layout.code_offset() + b * layout.block_bytes() + 32 * h;
+  constexpr int first = i * layout.group / 4, last = first + layout.group / 4 - 1;
   __m256i dot[rows];
+  const int8_t* plane[rows];
   for (int r = 0; r < rows; ++r) {
-    const int minus = layout.group == 32 ? x[r]->minus_sum : x[r]->minus_half[i];
-    dot[r] = layout.zero_bits == 0 || is_signed(layout)
-                 ? _mm256_setzero_si256()
-                 : _mm256_slli_epi32(_mm256_set1_epi32(minus), layout.zero_bits);
+    dot[r] = _mm256_setzero_si256();
+    plane[r] = x[r]->upper;
   }
-  constexpr int first = i * layout.group / 4;
-  add_products<layout, first, first + layout.group / 4 - 1, rows>(block, codebook, x, dot);
+  add_products<layout, first, last, rows>(block, codebook, plane, dot);
+  for (int r = 0; r < rows; ++r) {
+    dot[r] = _mm256_slli_epi32(dot[r], 7);
+    const int minus = layout.group == 32 ? x[r]->minus_sum : x[r]->minus_half[i];
+    if constexpr (layout.zero_bits != 0 && !is_signed(layout))
+      dot[r] =
+          _mm256_add_epi32(dot[r], _mm256_slli_epi32(_mm256_set1_epi32(minus), layout.zero_bits));
+    plane[r] = x[r]->lower;
+  }
+  add_products<layout, first, last, rows>(block, codebook, plane, dot);
   __m256 scale = _mm256_setzero_ps(), min = scale;
   load_scale<layout>(unit, b * layout.groups() + i, h, scale, min);
   for (int r = 0; r < rows; ++r) {

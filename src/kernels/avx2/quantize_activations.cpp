@@ -20,6 +20,14 @@ inline int sum_lanes(__m256i v) {
   return _mm_cvtsi128_si32(m);
 }
 
+/// 32 small integers as bytes.
+inline void store_bytes(const __m256i (&v)[4], int8_t* out) {
+  const __m256i bytes =
+      _mm256_packs_epi16(_mm256_packs_epi32(v[0], v[1]), _mm256_packs_epi32(v[2], v[3]));
+  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  _mm256_store_si256(reinterpret_cast<__m256i*>(out), _mm256_permutevar8x32_epi32(bytes, order));
+}
+
 }  // namespace
 
 void quantize_activations(const QuantizeArgs& a) noexcept {
@@ -39,27 +47,28 @@ void quantize_activations(const QuantizeArgs& a) noexcept {
     float largest;
     __builtin_memcpy(&largest, &bits, 4);
     const bool zero = !finite || largest < smallest;
-    const __m256 inverse = _mm256_set1_ps(zero ? 0 : 127.0f / largest);
+    const __m256 inverse = _mm256_set1_ps(zero ? 0 : float(activation_max) / largest);
     const __m256i keep = _mm256_set1_epi32(zero ? 0 : -1);
     __m256i q[4];
     for (int i = 0; i < 4; ++i)
       q[i] = _mm256_and_si256(_mm256_cvtps_epi32(_mm256_mul_ps(x[i], inverse)), keep);
     ActivationBlock& out = a.out[b];
-    const __m256i bytes =
-        _mm256_packs_epi16(_mm256_packs_epi32(q[0], q[1]), _mm256_packs_epi32(q[2], q[3]));
-    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-    _mm256_store_si256(reinterpret_cast<__m256i*>(out.q),
-                       _mm256_permutevar8x32_epi32(bytes, order));
+    __m256i upper[4], lower[4];
+    for (int i = 0; i < 4; ++i) {
+      upper[i] = _mm256_srai_epi32(_mm256_add_epi32(q[i], _mm256_set1_epi32(64)), 7);
+      lower[i] = _mm256_sub_epi32(q[i], _mm256_slli_epi32(upper[i], 7));
+    }
+    store_bytes(upper, out.upper);
+    store_bytes(lower, out.lower);
     const int sum0 = sum_lanes(_mm256_add_epi32(q[0], q[1]));
     const int sum1 = sum_lanes(_mm256_add_epi32(q[2], q[3]));
-    out.d = !finite ? __builtin_nanf("") : zero ? 0 : largest / 127.0f;
+    out.d = !finite ? __builtin_nanf("") : zero ? 0 : largest / float(activation_max);
     out.minus_sum = -(sum0 + sum1);
     out.minus_half[0] = -sum0;
     out.minus_half[1] = -sum1;
     out.sum = out.d * float(sum0 + sum1);
     out.half[0] = out.d * float(sum0);
     out.half[1] = out.d * float(sum1);
-    out.unused = 0;
   }
 }
 

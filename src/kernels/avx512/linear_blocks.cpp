@@ -79,13 +79,19 @@ inline __m512i codes(const unsigned char* block, __m512i codebook) {
   }
 }
 
-/// Sums of products, exact, and the chains they end in.
+/// Sums of products of both planes, exact, and the chains they end in.
 template <int rows, int panels>
 struct Tile {
   const ActivationBlock* x[rows];
-  __m512i dot[rows][panels];
+  __m512i upper[rows][panels], lower[rows][panels];
   __m512 acc[rows][panels];
 };
+
+inline __m512i four_columns(const int8_t* at) {
+  int four;
+  __builtin_memcpy(&four, at, 4);
+  return _mm512_set1_epi32(four);
+}
 
 template <const BlockLayout& layout, int g, int rows, int panels>
 inline void add_products(const unsigned char* const (&block)[panels], __m512i codebook,
@@ -93,10 +99,12 @@ inline void add_products(const unsigned char* const (&block)[panels], __m512i co
   __m512i w[panels];
   for (int p = 0; p < panels; ++p) w[p] = codes<layout, g>(block[p], codebook);
   for (int r = 0; r < rows; ++r) {
-    int four;
-    __builtin_memcpy(&four, tile.x[r]->q + 4 * g, 4);
-    const __m512i q = _mm512_set1_epi32(four);
-    for (int p = 0; p < panels; ++p) tile.dot[r][p] = _mm512_dpbusd_epi32(tile.dot[r][p], w[p], q);
+    const __m512i upper = four_columns(tile.x[r]->upper + 4 * g);
+    const __m512i lower = four_columns(tile.x[r]->lower + 4 * g);
+    for (int p = 0; p < panels; ++p) {
+      tile.upper[r][p] = _mm512_dpbusd_epi32(tile.upper[r][p], w[p], upper);
+      tile.lower[r][p] = _mm512_dpbusd_epi32(tile.lower[r][p], w[p], lower);
+    }
   }
 }
 
@@ -109,7 +117,10 @@ inline void add_group(const unsigned char* const (&block)[panels], __m512i codeb
     const __m512i start = layout.zero_bits == 0
                               ? _mm512_setzero_si512()
                               : _mm512_slli_epi32(_mm512_set1_epi32(minus), layout.zero_bits);
-    for (int p = 0; p < panels; ++p) tile.dot[r][p] = start;
+    for (int p = 0; p < panels; ++p) {
+      tile.upper[r][p] = _mm512_setzero_si512();
+      tile.lower[r][p] = start;
+    }
   }
   constexpr int first = i * layout.group / 4;
   add_products<layout, first>(block, codebook, tile);
@@ -126,7 +137,9 @@ inline void add_group(const unsigned char* const (&block)[panels], __m512i codeb
     const __m512 d = _mm512_set1_ps(tile.x[r]->d);
     const __m512 sum = _mm512_set1_ps(layout.group == 32 ? tile.x[r]->sum : tile.x[r]->half[i]);
     for (int p = 0; p < panels; ++p) {
-      const __m512 part = _mm512_mul_ps(_mm512_cvtepi32_ps(tile.dot[r][p]), d);
+      const __m512i dot =
+          _mm512_add_epi32(_mm512_slli_epi32(tile.upper[r][p], 7), tile.lower[r][p]);
+      const __m512 part = _mm512_mul_ps(_mm512_cvtepi32_ps(dot), d);
       __m512& acc = tile.acc[r][p];
       acc = _mm512_fmadd_ps(part, scales[p].scale[i], acc);
       if constexpr (layout.has_min)
@@ -181,13 +194,12 @@ inline void run_tile(const LinearArgs& a, const unsigned char* panel, int64_t ro
 template <const BlockLayout& layout, int panels>
 inline void run_rows(const LinearArgs& a, const unsigned char* panel, int64_t n) {
   int64_t r = 0;
-  for (; r + 6 <= a.rows; r += 6) run_tile<layout, 6, panels>(a, panel, r, n);
-  if (a.rows - r >= 4) run_tile<layout, 4, panels>(a, panel, r, n), r += 4;
+  for (; r + 4 <= a.rows; r += 4) run_tile<layout, 4, panels>(a, panel, r, n);
   if (a.rows - r >= 2) run_tile<layout, 2, panels>(a, panel, r, n), r += 2;
   if (a.rows - r >= 1) run_tile<layout, 1, panels>(a, panel, r, n);
 }
 
-/// Two panels at a time: twelve chains in flight, and each activation is fetched once for both.
+/// Two panels at a time: eight chains in flight, and each activation is fetched once for both.
 template <const BlockLayout& layout>
 inline void linear_blocks(const LinearArgs& a) {
   const unsigned char* panel = a.panels;

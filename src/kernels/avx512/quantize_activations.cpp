@@ -4,6 +4,16 @@
 #include "kernels/linear_variants.h"
 
 namespace deepseek::kernels::avx512 {
+namespace {
+
+inline void store_planes(__m512i v, int8_t* upper, int8_t* lower) {
+  const __m512i high = _mm512_srai_epi32(_mm512_add_epi32(v, _mm512_set1_epi32(64)), 7);
+  _mm_store_si128(reinterpret_cast<__m128i*>(upper), _mm512_cvtepi32_epi8(high));
+  const __m512i low = _mm512_sub_epi32(v, _mm512_slli_epi32(high, 7));
+  _mm_store_si128(reinterpret_cast<__m128i*>(lower), _mm512_cvtepi32_epi8(low));
+}
+
+}  // namespace
 
 void quantize_activations(const QuantizeArgs& a) noexcept {
   constexpr int infinity = 0x7F800000;
@@ -21,21 +31,20 @@ void quantize_activations(const QuantizeArgs& a) noexcept {
     __builtin_memcpy(&largest, &bits, 4);
     const bool zero = !finite || largest < smallest;
     const __mmask16 keep = zero ? 0 : 0xFFFF;
-    const __m512 inverse = _mm512_set1_ps(zero ? 0 : 127.0f / largest);
+    const __m512 inverse = _mm512_set1_ps(zero ? 0 : float(activation_max) / largest);
     const __m512i q0 = _mm512_maskz_cvtps_epi32(keep, _mm512_mul_ps(first, inverse));
     const __m512i q1 = _mm512_maskz_cvtps_epi32(keep, _mm512_mul_ps(second, inverse));
     ActivationBlock& out = a.out[b];
-    _mm_store_si128(reinterpret_cast<__m128i*>(out.q), _mm512_cvtepi32_epi8(q0));
-    _mm_store_si128(reinterpret_cast<__m128i*>(out.q + 16), _mm512_cvtepi32_epi8(q1));
+    store_planes(q0, out.upper, out.lower);
+    store_planes(q1, out.upper + 16, out.lower + 16);
     const int sum0 = _mm512_reduce_add_epi32(q0), sum1 = _mm512_reduce_add_epi32(q1);
-    out.d = !finite ? __builtin_nanf("") : zero ? 0 : largest / 127.0f;
+    out.d = !finite ? __builtin_nanf("") : zero ? 0 : largest / float(activation_max);
     out.minus_sum = -(sum0 + sum1);
     out.minus_half[0] = -sum0;
     out.minus_half[1] = -sum1;
     out.sum = out.d * float(sum0 + sum1);
     out.half[0] = out.d * float(sum0);
     out.half[1] = out.d * float(sum1);
-    out.unused = 0;
   }
 }
 

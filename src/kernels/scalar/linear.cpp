@@ -86,7 +86,7 @@ void linear_blocks(const LinearArgs& a) {
               for (int64_t o = 0; o < used; ++o) {
                 int32_t dot = 0;
                 for (int k = i * layout.group; k < (i + 1) * layout.group; ++k)
-                  dot += int32_t{x.q[k]} * block.q[k][o];
+                  dot += (128 * int32_t{x.upper[k]} + x.lower[k]) * block.q[k][o];
                 acc[r][o] = std::fma(float(dot) * x.d, block.scale[i][o], acc[r][o]);
                 if (layout.has_min) acc[r][o] = std::fma(x_sum, block.min[i][o], acc[r][o]);
               }
@@ -154,20 +154,23 @@ void quantize_activations(const QuantizeArgs& a) noexcept {
       largest = std::max(largest, std::fabs(x[k]));
     }
     const bool zero = !finite || largest < smallest;
-    const float inverse = zero ? 0 : 127.0f / largest;
+    const float inverse = zero ? 0 : float(activation_max) / largest;
     int32_t sums[2] = {0, 0};
     for (int k = 0; k < activation_block; ++k) {
-      out.q[k] = zero ? int8_t{0} : int8_t(std::nearbyint(x[k] * inverse));
-      sums[k / 16] += out.q[k];
+      const int v = zero ? 0 : int(std::nearbyint(x[k] * inverse));
+      out.upper[k] = int8_t((v + 64) >> 7);
+      out.lower[k] = int8_t(v - 128 * out.upper[k]);
+      sums[k / 16] += v;
     }
-    out.d = !finite ? std::numeric_limits<float>::quiet_NaN() : zero ? 0 : largest / 127.0f;
+    out.d = !finite ? std::numeric_limits<float>::quiet_NaN()
+            : zero  ? 0
+                    : largest / float(activation_max);
     out.minus_sum = -(sums[0] + sums[1]);
     out.sum = out.d * float(sums[0] + sums[1]);
     for (int i = 0; i < 2; ++i) {
       out.minus_half[i] = -sums[i];
       out.half[i] = out.d * float(sums[i]);
     }
-    out.unused = 0;
   }
 }
 
