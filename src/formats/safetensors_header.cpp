@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <array>
-#include <unordered_set>
+#include <utility>
 
 #include "core/error.h"
 #include "formats/json.h"
@@ -14,6 +14,11 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t max_rank = 16;
+
+[[noreturn]] void refuse_twice(std::string_view name, const std::filesystem::path& path) {
+  fail(ErrorKind::bad_file, path.string(), ": header: expected every key once, got \"",
+       printable(name), "\" twice; the file was written wrongly, download it again");
+}
 
 /// Walks the header's one permitted structure,
 /// {"__metadata__": {key: string}, name: {"dtype": …, "shape": […], "data_offsets": […]}},
@@ -68,6 +73,7 @@ class HeaderReader final : public nlohmann::json_sax<json> {
     if (place_ == Place::outside) {
       place_ = Place::top;
     } else if (place_ == Place::top && key_ == "__metadata__") {
+      if (std::exchange(has_metadata_, true)) refuse_twice(key_, path_);
       place_ = Place::metadata;
     } else if (place_ == Place::top) {
       header_.entries.emplace_back().name = key_;
@@ -101,7 +107,6 @@ class HeaderReader final : public nlohmann::json_sax<json> {
 
   bool key(string_t& name) override {
     bool first = true;
-    if (place_ == Place::top) first = names_.insert(name).second;
     if (place_ == Place::metadata) first = !header_.metadata.contains(name);
     if (place_ == Place::entry) {
       if (name != "dtype" && name != "shape" && name != "data_offsets")
@@ -109,9 +114,7 @@ class HeaderReader final : public nlohmann::json_sax<json> {
                   "; the header is damaged, download the file again");
       first = !(name == "dtype" ? has_dtype_ : name == "shape" ? has_shape_ : has_offsets_);
     }
-    if (!first)
-      fail(ErrorKind::bad_file, path_.string(), ": header: expected every key once, got \"",
-           printable(name), "\" twice; the file was written wrongly, download it again");
+    if (!first) refuse_twice(name, path_);
     key_ = name;
     return true;
   }
@@ -175,10 +178,9 @@ class HeaderReader final : public nlohmann::json_sax<json> {
   SafetensorsHeader& header_;
   Place place_ = Place::outside;
   std::string key_;
-  std::unordered_set<std::string> names_;
   std::array<int64_t, 2> offsets_{};
   size_t offset_count_ = 0;
-  bool has_dtype_ = false, has_shape_ = false, has_offsets_ = false;
+  bool has_metadata_ = false, has_dtype_ = false, has_shape_ = false, has_offsets_ = false;
 };
 
 /// Offsets still count from the start of the data section here.
@@ -218,8 +220,14 @@ SafetensorsHeader read_safetensors_header(std::string_view json_text, int64_t da
   HeaderReader reader(path, header);
   json::sax_parse(json_text, &reader);
 
-  for (const SafetensorsEntry& entry : header.entries)
+  std::vector<std::string_view> names;
+  for (const SafetensorsEntry& entry : header.entries) {
     check_entry(entry, data_offset, data_bytes, path);
+    names.push_back(entry.name);
+  }
+  std::ranges::sort(names);
+  const auto twice = std::ranges::adjacent_find(names);
+  if (twice != names.end()) refuse_twice(*twice, path);
   std::ranges::sort(header.entries, [](const SafetensorsEntry& a, const SafetensorsEntry& b) {
     return std::pair(a.offset_bytes, a.size_bytes) < std::pair(b.offset_bytes, b.size_bytes);
   });
