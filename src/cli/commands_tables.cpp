@@ -6,11 +6,57 @@ namespace deepseek::cli {
 namespace {
 
 constexpr Command rows[] = {
+    {"run", "[MODEL]",
+     "threads cpu ctx cache-bytes adapter precision temperature top-k top-p min-p "
+     "repetition-penalty frequency-penalty presence-penalty seed max-tokens stop logit-bias system "
+     "think",
+     "deepseek run\n"
+     "echo 'What is the capital of France?' | deepseek run starter\n"
+     "deepseek run MODEL --system 'Answer in Chinese.' --temperature 0.6",
+     run_run},
+    {"generate", "MODEL",
+     "prompt prompt-file chat system think logprobs threads cpu ctx cache-bytes adapter precision "
+     "temperature top-k top-p min-p repetition-penalty frequency-penalty presence-penalty seed "
+     "max-tokens stop logit-bias",
+     "deepseek generate starter --prompt 'Once upon a time' --max-tokens 64\n"
+     "deepseek generate starter --chat --prompt 'Hello' --logprobs 3 --json",
+     run_generate},
+    {"perplexity", "MODEL [FILE]",
+     "ids-file window stride threads cpu ctx cache-bytes adapter precision",
+     "deepseek perplexity starter text.txt\n"
+     "deepseek perplexity starter --ids-file windows.json --window 1024 --precision f32",
+     run_perplexity},
+    {"bench", "MODEL",
+     "prefill decode-tokens depth repeat threads cpu ctx cache-bytes adapter precision",
+     "deepseek bench starter\n"
+     "deepseek bench MODEL --prefill 512 --prefill 2048 --depth 0 --depth 4096 --json",
+     run_bench},
     {"tokenize", "MODEL", "text file jsonl add-special parse-special decode skip-special",
      "deepseek tokenize starter --text 'Hello, world'\n"
      "echo '\"one\"' | deepseek tokenize starter --jsonl\n"
      "echo '[504, 3575]' | deepseek tokenize starter --decode --jsonl",
      run_tokenize},
+    {"template", "MODEL", "text file jsonl",
+     "echo '{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}]}' | deepseek template "
+     "starter\n"
+     "deepseek template chat_template.jinja --jsonl < contexts.jsonl",
+     run_template},
+    {"show", "MODEL", "context tensors",
+     "deepseek show starter\n"
+     "deepseek show MODEL --context 8192 --context 65536\n"
+     "deepseek show MODEL --tensors --json",
+     run_show},
+    {"trace", "MODEL",
+     "tokens-file out logits hidden loss labels-file grad mtp mtp-lambda cache generate "
+     "threads cpu ctx cache-bytes adapter precision",
+     "echo '[[1, 2, 3]]' > ids.json\n"
+     "deepseek trace starter --tokens-file ids.json --out trace.safetensors --hidden\n"
+     "deepseek trace MODEL --tokens-file ids.json --out grads.safetensors --loss --grad",
+     run_trace},
+    {"convert", "MODEL DST", "type force threads",
+     "deepseek convert org/name model.gguf --type Q8_0\n"
+     "deepseek convert model.gguf folder",
+     run_convert},
     {"pull", "MODEL", "revision",
      "deepseek pull deepseek-ai/deepseek-llm-7b-chat\n"
      "deepseek pull unsloth/DeepSeek-R1-Distill-Qwen-1.5B-GGUF:Q4_K_M",

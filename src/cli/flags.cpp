@@ -66,7 +66,10 @@ void Flags::read_command_line(const Command& command, std::span<const std::strin
       options["no-" + key] = app.add_flag(concat("--no-", key));
     } else {
       options[key] = app.add_option(concat("--", key), accept);
-      options[key]->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      options[key]
+          ->expected(1)
+          ->type_name(std::string(setting->value))
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     }
   }
   const std::vector<ArgumentName> names = argument_names(command);

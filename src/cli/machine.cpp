@@ -4,11 +4,10 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <fstream>
 #include <memory>
-#include <string>
 
 #include "core/thread_pool.h"
+#include "model/memory_fit.h"
 
 namespace deepseek::cli {
 namespace {
@@ -33,24 +32,11 @@ uint64_t sum(const uint64_t* words, int64_t count) {
 
 }  // namespace
 
-MemorySize machine_memory() {
-  MemorySize size;
-  std::ifstream file("/proc/meminfo");
-  std::string name, unit;
-  uint64_t kilobytes = 0;
-  while (file >> name >> kilobytes) {
-    if (name == "MemTotal:") size.total_bytes = kilobytes << 10;
-    if (name == "MemAvailable:") size.available_bytes = kilobytes << 10;
-    std::getline(file, unit);
-  }
-  return size;
-}
-
 double memory_read_bandwidth(int threads) {
   using Clock = std::chrono::steady_clock;
-  const uint64_t available = machine_memory().available_bytes;
+  const int64_t available = machine_memory().available_bytes;
   int64_t bytes = largest_buffer_bytes;
-  if (available > 0) bytes = std::min(bytes, int64_t(available / 4));
+  if (available > 0) bytes = std::min(bytes, available / 4);
   const int64_t count = std::max<int64_t>(bytes, 1 << 20) / 8;
   const auto words = std::make_unique<uint64_t[]>(size_t(count));
   ThreadPool pool(threads);

@@ -1,14 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
-
 namespace deepseek::cli {
-
-struct MemorySize {
-  uint64_t total_bytes = 0, available_bytes = 0;  // 0 when unknown
-};
-MemorySize machine_memory();
 
 /// Bytes a second that `threads` read from memory, streaming through more than the caches hold:
 /// the best of several passes of a few tenths of a second in all.

@@ -203,6 +203,7 @@ constexpr std::array rows{
                "测量前缓存中的词元数；可多次给出"},
     MessageRow{"flag.repeat", "measurements of each kind", "每种测量的次数"},
     MessageRow{"flag.type", "type of the weights to write", "写出权重的类型"},
+    MessageRow{"flag.force", "replace what is there", "替换已有内容"},
     MessageRow{"flag.revision", "branch, tag or commit", "分支、标签或提交"},
     MessageRow{"flag.yes", "do not ask", "不再询问"},
 };

@@ -48,6 +48,80 @@ constexpr std::array rows{
     MessageRow{"doctor.kernels", "kernels chosen, of those there are",
                "所选计算核（括号内为全部）"},
 
+    MessageRow{"show.architecture", "architecture", "架构"},
+    MessageRow{"show.parameters", "parameters", "参数量"},
+    MessageRow{"show.parameters_value", "{}, {} active for a token", "{}，每个词元激活 {}"},
+    MessageRow{"show.mtp", "multi-token prediction", "多词元预测参数量"},
+    MessageRow{"show.layers", "layers", "层数"},
+    MessageRow{"show.width", "hidden size", "隐藏维度"},
+    MessageRow{"show.heads", "heads", "注意力头"},
+    MessageRow{"show.heads_value", "{}, {} for keys and values", "{}，键值头 {}"},
+    MessageRow{"show.experts", "experts", "专家"},
+    MessageRow{"show.experts_value", "{} routed, {} chosen for a token, {} shared",
+               "{} 个路由专家，每个词元选 {} 个，{} 个共享专家"},
+    MessageRow{"show.vocabulary", "vocabulary", "词表"},
+    MessageRow{"show.context", "context", "上下文"},
+    MessageRow{"show.template", "chat template", "对话模板"},
+    MessageRow{"show.none", "none", "无"},
+    MessageRow{"show.tensors", "tensors", "张量"},
+    MessageRow{"show.without_weights", "the weights are not there: {}", "没有权重文件：{}"},
+    MessageRow{"show.memory", "memory at {} tokens: {}, {} of it cache",
+               "{} 个词元时的内存：{}，其中缓存 {}"},
+
+    MessageRow{"generate.speed", "{} tokens, {} tokens/s; prompt {} tokens, {} tokens/s",
+               "{} 个词元，{} 词元/秒；提示 {} 个词元，{} 词元/秒"},
+    MessageRow{"chat.welcome", "{} is ready. /help lists commands, Ctrl-D leaves.",
+               "{} 已就绪。/help 列出命令，Ctrl-D 退出。"},
+    MessageRow{"chat.leave", "Ctrl-C once more, Ctrl-D or /bye leaves",
+               "再按一次 Ctrl-C、按 Ctrl-D 或输入 /bye 退出"},
+    MessageRow{"chat.stopped", "stopped", "已停止"},
+    MessageRow{"chat.length", "the answer ended at the length limit", "回答达到长度上限"},
+    MessageRow{"chat.cleared", "the conversation begins anew", "对话已清空"},
+    MessageRow{"chat.loaded", "{} messages loaded", "已载入 {} 条消息"},
+    MessageRow{"chat.think_on", "reasoning on", "推理已开启"},
+    MessageRow{"chat.think_off", "reasoning off", "推理已关闭"},
+    MessageRow{"chat.stats", "{} messages, {} of {} tokens, seed {}",
+               "{} 条消息，{} / {} 个词元，种子 {}"},
+    MessageRow{"chat.help",
+               "/system TEXT        set the system message; without TEXT none\n"
+               "/set NAME VALUE     change sampling, such as /set temperature 0.7\n"
+               "/think [on|off]     ask the model to reason, or not to\n"
+               "/clear              begin a new conversation\n"
+               "/save FILE          write the conversation\n"
+               "/load FILE          continue a saved conversation\n"
+               "/stats              tokens and speed\n"
+               "/bye                leave\n"
+               "A line that ends in \\ goes on; \"\"\" begins and ends a text of several lines.\n"
+               "Ctrl-C stops an answer.",
+               "/system 文本        设置系统消息；不带文本则清除\n"
+               "/set 名称 值        修改采样，例如 /set temperature 0.7\n"
+               "/think [on|off]     开启或关闭推理\n"
+               "/clear              开始新对话\n"
+               "/save 文件          保存对话\n"
+               "/load 文件          载入保存的对话\n"
+               "/stats              词元数与速度\n"
+               "/bye                退出\n"
+               "行末的 \\ 表示续行；用 \"\"\" 开始和结束多行文本。\n"
+               "Ctrl-C 停止回答。"},
+    MessageRow{"perplexity.value", "perplexity {} ± {}", "困惑度 {} ± {}"},
+    MessageRow{"perplexity.nll", "mean negative log-likelihood {} ± {} nats a token",
+               "平均负对数似然 {} ± {} 奈特/词元"},
+    MessageRow{"perplexity.windows",
+               "{} tokens scored in {} windows of {}, {} from one to the next; the first token of "
+               "a window is not scored",
+               "共计分 {} 个词元，{} 个窗口，窗口长 {}，步长 {}；窗口的第一个词元不计分"},
+    MessageRow{"perplexity.rate", "{} tokens/s", "{} 词元/秒"},
+    MessageRow{"bench.machine", "{}, {} threads, reads {} GB/s; {} MB of weights a token",
+               "{}，{} 线程，内存读取 {} GB/s；每个词元 {} MB 权重"},
+    MessageRow{"bench.prefill", "prefill {} tokens at depth {}: {} tokens/s ({} to {}), {}",
+               "预填充 {} 个词元，深度 {}：{} 词元/秒（{} 至 {}），{}"},
+    MessageRow{"bench.decode", "decode {} tokens at depth {}: {} tokens/s ({} to {}), {}",
+               "解码 {} 个词元，深度 {}：{} 词元/秒（{} 至 {}），{}"},
+    MessageRow{"bench.bytes", "{} GB/s, {}% of the memory", "{} GB/s，占内存带宽 {}%"},
+    MessageRow{"bench.flops", "{} GFLOP/s", "{} GFLOP/s"},
+    MessageRow{"convert.done", "{} tensors, {}, written to {}", "已将 {} 个张量（{}）写入 {}"},
+    MessageRow{"trace.done", "{} tensors written to {}", "已将 {} 个张量写入 {}"},
+
     MessageRow{"progress.open", "{}: {}, {}", "{}：{}，{}"},
     MessageRow{"progress.bounded", "{}: {} of {} ({}%), {}, {} left",
                "{}：{} / {}（{}%），{}，剩余 {}"},

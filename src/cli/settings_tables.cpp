@@ -68,6 +68,7 @@ constexpr std::array rows{
     Setting{"depth", "TOKENS", Kind::list},
     Setting{"repeat", "N", Kind::integer, Scope::call, "5", 1, 1000},
     Setting{"type", "TYPE", Kind::text},
+    Setting{"force", "", Kind::boolean},
     Setting{"revision", "REV", Kind::text, Scope::call, "main"},
     Setting{"yes", "", Kind::boolean},
 };

@@ -13,4 +13,10 @@ std::optional<std::string_view> builtin_template(std::string_view family);
 
 std::vector<std::string_view> builtin_template_families();
 
+class Tokenizer;
+
+/// The family among these whose chats a tokenizer was made for, told by its special tokens; nothing
+/// for tokenizers of others.
+std::optional<std::string_view> builtin_template_family(const Tokenizer& tokenizer);
+
 }  // namespace deepseek

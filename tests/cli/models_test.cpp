@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "formats/file_hash.h"
+#include "tests/cli/json_schema.h"
 #include "tests/cli/run_deepseek.h"
 #include "tests/support/http_server.h"
 #include "tests/support/temporary_folder.h"
@@ -41,6 +42,7 @@ TEST(ModelVerbs, PullListAndRmKeepOneCache) {
 
   const Outcome pulled = run_deepseek({{"pull", "org/name:q4_k_m", "--json"}, "", environment});
   ASSERT_EQ(pulled.exit_code, 0) << pulled.error;
+  EXPECT_TRUE(follows_schema("pull", pulled.out));
   EXPECT_EQ(json::parse(pulled.out).at("files"), json({"m-Q4_K_M.gguf"}));
 
   const json page = json::parse(run_deepseek({{"list", "--json"}, "", environment}).out);
@@ -53,6 +55,7 @@ TEST(ModelVerbs, PullListAndRmKeepOneCache) {
   EXPECT_EQ(run_deepseek({{"rm", "org/nmae", "--yes"}, "", environment}).exit_code, 4);
   const Outcome removed = run_deepseek({{"rm", "org/name", "--yes", "--json"}, "", environment});
   EXPECT_EQ(removed.exit_code, 0) << removed.error;
+  EXPECT_TRUE(follows_schema("rm", removed.out));
   EXPECT_EQ(json::parse(removed.out).at("freed_bytes"), 3000);
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "hub/models--org--name"));
 }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/run_deepseek.h"
+#include "tests/cli/tiny_model.h"
 #include "tests/support/shared_data.h"
 #include "tests/support/temporary_folder.h"
 
@@ -12,37 +13,6 @@ namespace {
 
 using namespace deepseek::testing;
 using nlohmann::json;
-
-/// A byte-level tokenizer with a special and an added token that is none.
-std::string small_tokenizer() {
-  json vocabulary = json::object();
-  const auto add = [&](const std::string& piece) { vocabulary[piece] = vocabulary.size(); };
-  for (char c = '!'; c <= '~'; ++c) add(std::string(1, c));
-  add("Ġ");
-  add("he");
-  add("Ġhe");
-  const size_t first_added = vocabulary.size();
-  const auto added = [&](size_t id, const char* text, bool special) {
-    return json{{"id", id},        {"content", text},     {"special", special},  {"lstrip", false},
-                {"rstrip", false}, {"normalized", false}, {"single_word", false}};
-  };
-  return json{
-      {"version", "1.0"},
-      {"added_tokens", {added(first_added, "<s>", true), added(first_added + 1, "<tool>", false)}},
-      {"normalizer", nullptr},
-      {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", true}}},
-      {"post_processor",
-       {{"type", "TemplateProcessing"},
-        {"single",
-         {{{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}},
-          {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}}},
-        {"pair", json::array()},
-        {"special_tokens",
-         {{"<s>", {{"id", "<s>"}, {"ids", {first_added}}, {"tokens", {"<s>"}}}}}}}},
-      {"decoder", {{"type", "ByteLevel"}}},
-      {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", {"h e", "Ġ he"}}}}}
-      .dump();
-}
 
 TEST(Tokenize, TextBecomesIdsAndPieces) {
   const TemporaryFolder folder;
@@ -110,6 +80,64 @@ TEST(Tokenize, EqualsTheReferenceOnEveryRow) {
   }
   EXPECT_EQ(run_deepseek({{"tokenize", path, "--jsonl"}, texts}).out, ids);
   EXPECT_EQ(run_deepseek({{"tokenize", path, "--jsonl", "--decode"}, ids}).out, decoded);
+}
+
+TEST(Template, RendersOneContextOrOneALine) {
+  const TemporaryFolder folder;
+  const std::string path =
+      folder.write("t.jinja", "{% for m in messages %}[{{ m.content }}]{% endfor %}{{ extra }}")
+          .string();
+  const std::string context = R"({"messages": [{"role": "user", "content": "你好"}], "extra": 1})";
+  EXPECT_EQ(run_deepseek({{"template", path}, context}).out, "[你好]1\n");
+  const Outcome rows =
+      run_deepseek({{"template", path, "--jsonl"}, context + "\n[]\n{\n" + context});
+  EXPECT_EQ(rows.exit_code, 0);
+  const std::vector<std::string> lines = split_lines(rows.out);
+  ASSERT_EQ(lines.size(), 4u) << rows.out;
+  EXPECT_EQ(lines[0], "\"[你好]1\"");
+  EXPECT_TRUE(json::parse(lines[1]).contains("error"));
+  EXPECT_TRUE(json::parse(lines[2]).contains("error"));
+  EXPECT_EQ(lines[3], lines[0]);
+  EXPECT_EQ(run_deepseek({{"template", path}, "nothing"}).exit_code, 2);
+  const std::string broken = folder.write("b.jinja", "{% if %}").string();
+  EXPECT_EQ(run_deepseek({{"template", broken}, context}).exit_code, 3);
+}
+
+TEST(Template, AModelFolderGivesTemplateAndSpecialTokens) {
+  const TemporaryFolder folder;
+  folder.write("config.json", "{}");
+  folder.write(
+      "tokenizer_config.json",
+      R"({"bos_token": "<s>", "chat_template": "{{ bos_token }}{{ messages[0].content }}"})");
+  EXPECT_EQ(run_deepseek({{"template", folder.path().string()},
+                          R"({"messages": [{"role": "user", "content": "x"}]})"})
+                .out,
+            "<s>x\n");
+}
+
+TEST(Template, EqualsTheReferenceOnEveryRow) {
+  DEEPSEEK_SHARED_OR_SKIP(goldens, "data/chat_templates/goldens.jsonl.zst");
+  std::map<std::string, std::pair<std::string, std::vector<json>>> by_template;
+  for (const std::string& line : split_lines(read_data(goldens))) {
+    const json row = json::parse(line);
+    auto& [contexts, expected] = by_template[row.at("template")];
+    // The order of keys matters, so the context's own text is passed on.
+    contexts += nlohmann::ordered_json::parse(line).at("context").dump() + "\n";
+    expected.push_back(row.contains("expected_error") ? json() : row.at("rendered"));
+  }
+  for (const auto& [name, rows] : by_template) {
+    const std::string path = (goldens.parent_path() / name).string();
+    const std::vector<std::string> lines =
+        split_lines(run_deepseek({{"template", path, "--jsonl"}, rows.first}).out);
+    ASSERT_EQ(lines.size(), rows.second.size()) << name;
+    for (size_t i = 0; i < lines.size(); ++i) {
+      const json got = json::parse(lines[i]);
+      if (rows.second[i].is_null())
+        EXPECT_TRUE(got.contains("error")) << name << " row " << i;
+      else
+        EXPECT_EQ(got, rows.second[i]) << name << " row " << i;
+    }
+  }
 }
 
 TEST(Doctor, TellsWhatIsFoundAndWhatIsUsed) {

@@ -11,6 +11,7 @@
 #include "core/thread_pool.h"
 #include "formats/hub_cache.h"
 #include "kernels/families.h"
+#include "model/memory_fit.h"
 
 namespace deepseek::cli {
 namespace {
@@ -31,7 +32,7 @@ std::string gigabytes_text(double bytes_per_s) {
 }
 
 nlohmann::ordered_json examine(int threads) {
-  const MemorySize memory = machine_memory();
+  const MachineMemory memory = machine_memory();
   const HubCache cache = HubCache::from_environment();
   nlohmann::ordered_json page;
   page["cpu"] = {{"model", cpu_model_name()},

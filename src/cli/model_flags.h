@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "cli/flags.h"
+
+namespace deepseek::cli {
+
+/// The files of the model that `model` names. Throws bad_file when it is a tokenizer or template
+/// alone.
+std::filesystem::path model_path(const std::string& model);
+
+/// Sets the compute threads by --threads.
+void apply_threads(const Flags& flags);
+
+}  // namespace deepseek::cli

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nlohmann/json.hpp>
+
+#include "cli/chat.h"
+#include "cli/generate_flags.h"
+#include "cli/input.h"
+#include "cli/interrupt.h"
+#include "cli/line_editor.h"
+#include "cli/verbs/verbs.h"
+#include "core/error.h"
+#include "core/text.h"
+
+namespace deepseek::cli {
+namespace {
+
+constexpr std::string_view block_mark = "\"\"\"";
+
+/// One message from the terminal: a line, lines that end in a backslash and the one after them, or
+/// what stands between two lines of """.
+LineEditor::Line read_message(LineEditor& editor) {
+  LineEditor::Line first = editor.read("> ");
+  if (first.end != LineEditor::End::line) return first;
+  std::string message = first.text;
+  const bool block = message.starts_with(block_mark);
+  if (block) message.erase(0, block_mark.size());
+  while (true) {
+    if (block && message.ends_with(block_mark)) {
+      message.resize(message.size() - block_mark.size());
+      break;
+    }
+    if (!block && !message.ends_with('\\')) break;
+    if (!block) message.pop_back();
+    const LineEditor::Line more = editor.read(". ");
+    if (more.end != LineEditor::End::line) return more;
+    message += "\n" + more.text;
+  }
+  return {LineEditor::End::line, message};
+}
+
+void answer_in_chat(Chat& chat, const std::string& message, Console& console) {
+  const InterruptScope interrupts;
+  const Generated generated = chat.answer(message);
+  console.line("");
+  console.flush();
+  if (generated.finish == FinishReason::cancelled) console.notice(console.say("chat.stopped"));
+  if (generated.finish == FinishReason::length) console.notice(console.say("chat.length"));
+  console.notice(speed_text(generated, console));
+}
+
+int run_interactively(Chat& chat, const std::string& name, Console& console) {
+  console.notice(console.say("chat.welcome", name));
+  LineEditor editor(history_path());
+  bool leaving = false;
+  while (true) {
+    const LineEditor::Line message = read_message(editor);
+    if (message.end == LineEditor::End::closed) break;
+    if (message.end == LineEditor::End::interrupted) {
+      console.error_line("");
+      if (leaving) return exit_code(ErrorKind::interrupted);
+      console.notice(console.say("chat.leave"));
+      leaving = true;
+      continue;
+    }
+    leaving = false;
+    if (message.text.empty()) continue;
+    editor.remember(message.text);
+    try {
+      if (!message.text.starts_with('/'))
+        answer_in_chat(chat, message.text, console);
+      else if (!chat.command(message.text))
+        return 0;
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::internal) throw;
+      console.notice(printable(error.what(), 4000));
+    }
+  }
+  console.error_line("");
+  return 0;
+}
+
+/// All of standard input is the message; standard output is the answer and a line feed.
+int run_once(Chat& chat, Console& console) {
+  std::string message = read_standard_input();
+  // The line feed that echo and editors put at the end is not part of the question.
+  if (message.ends_with('\n')) message.pop_back();
+  if (message.ends_with('\r')) message.pop_back();
+  if (message.empty())
+    fail(ErrorKind::invalid_input, "run: expected a message on standard input, got nothing");
+  const InterruptScope interrupts;
+  const Generated generated = chat.answer(message);
+  if (console.json())
+    console.line(nlohmann::ordered_json{{"answer", generated.text},
+                                        {"finish_reason", finish_reason_name(generated.finish)},
+                                        {"prompt_tokens", generated.prompt_tokens},
+                                        {"completion_tokens", generated.tokens.size()},
+                                        {"seed", chat.sample().seed},
+                                        {"prefill_s", generated.prefill_seconds},
+                                        {"decode_s", generated.decode_seconds}}
+                     .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  else
+    console.line("");
+  console.flush();
+  throw_if_interrupted();
+  return 0;
+}
+
+}  // namespace
+
+int run_run(const Flags& flags, Console& console) {
+  const std::string name = flags.argument("MODEL").value_or("starter");
+  if (console.json() && console.input_is_terminal())
+    fail(ErrorKind::invalid_input, "run: --json takes the message from a pipe, not a terminal");
+  const auto model = open_text_model(flags, name, console);
+  Chat chat(*model, flags, console);
+  return console.input_is_terminal() ? run_interactively(chat, name, console)
+                                     : run_once(chat, console);
+}
+
+}  // namespace deepseek::cli
