@@ -71,7 +71,7 @@ TEST(Experts, EqualTheDefinitionAndItsGradients) {
       2e-6);
 }
 
-TEST(Experts, AnExpertWithoutRowsGetsNoGradient) {
+TEST(Experts, AnExpertWithoutRowsGetsAZeroGradient) {
   std::vector<Tensor> inputs;
   for (const Tensor& x : random_inputs(2, 1)) inputs.push_back(as_parameter(x));
   Tape tape;
@@ -80,7 +80,7 @@ TEST(Experts, AnExpertWithoutRowsGetsNoGradient) {
     return {Tensor::full(out.shape(), 1)};
   }));
   EXPECT_TRUE(tape.grad(inputs[2]).defined());
-  EXPECT_FALSE(tape.grad(inputs[5]).defined());
+  for (const float v : tape.grad(inputs[5]).values()) EXPECT_EQ(v, 0);
   EXPECT_TRUE(tape.grad(inputs[8]).defined());
 }
 
