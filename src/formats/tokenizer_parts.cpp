@@ -29,6 +29,8 @@ void TokenizerParts::add(AddedToken token) {
     Regex::Scratch scratch;
     token.content = normalizer.apply(token.content, scratch);
     if (token.content.empty()) return;
+    // It reads as it was found.
+    tokens.set_literal(token.id, token.content);
   }
   (token.normalized ? normalized : literal).add(std::move(token));
 }
