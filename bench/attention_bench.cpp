@@ -34,11 +34,11 @@ constexpr Shape shapes[] = {
 
 /// `rows` new tokens that end at position `context` - 1.
 void bench_case(const Shape& shape, int64_t context, int64_t rows, DType dtype,
-                const Ceilings& ceilings, const std::string& filter, double seconds) {
+                const KernelSuite& suite) {
   const bool latent = shape.kv_heads == 0;
   const std::string name =
       concat("attention ", dtype_name(dtype), " ", shape.name, " ", context, " ", rows);
-  if (name.find(filter) == std::string::npos) return;
+  if (!suite.wants(name)) return;
   const KvPageLayout kv{shape.kv_heads, shape.key_dim, shape.value_dim, dtype};
   const LatentPageLayout latents{shape.value_dim, shape.key_dim, dtype};
   const int64_t page_bytes = latent ? latents.size_bytes() : kv.size_bytes();
@@ -54,7 +54,7 @@ void bench_case(const Shape& shape, int64_t context, int64_t rows, DType dtype,
     scores += static_cast<double>(p + 1);
   }
   const Tensor q = Tensor::full({rows, shape.heads, shape.key_dim}, 0.01f);
-  const Timing timing = time_runs(seconds, [&] {
+  const Timing timing = time_runs(suite.seconds, [&] {
     if (latent)
       attend_latent(q, batch, latents, 0.1f);
     else
@@ -63,38 +63,32 @@ void bench_case(const Shape& shape, int64_t context, int64_t rows, DType dtype,
   const double gb_s = static_cast<double>(count * page_bytes) / timing.best / 1e9;
   const double gop_s = 2 * scores * static_cast<double>(shape.heads) *
                        static_cast<double>(shape.key_dim + shape.value_dim) / timing.best / 1e9;
-  std::printf("%-36s %9.1f us (median %9.1f) %6.1f GB/s %3.0f%% %7.1f GOP/s %3.0f%%\n",
-              name.c_str(), timing.best * 1e6, timing.median * 1e6, gb_s,
-              100 * gb_s / ceilings.read_gb_s, gop_s, 100 * gop_s / ceilings.float_gop_s);
-  std::fflush(stdout);
+  suite.sink({name, timing.best, timing.median, gb_s, gb_s / suite.ceilings.read_gb_s, gop_s,
+              gop_s / suite.ceilings.float_gop_s});
 }
 
 /// Every variant of a family on one thread; `bytes` are read and written by one run.
 template <class Family, class Args>
-void bench_family(const Family& family, const Args& args, double bytes, const Ceilings& ceilings,
-                  const std::string& filter, double seconds) {
+void bench_family(const Family& family, const Args& args, double bytes, const KernelSuite& suite) {
   for (const auto& variant : family.variants) {
     const std::string name = concat(family.name, " ", variant.name);
-    if (!variant.supported() || name.find(filter) == std::string::npos) continue;
-    const Timing timing = time_runs(seconds, [&] { variant.run(args); });
+    if (!variant.supported() || !suite.wants(name)) continue;
+    const Timing timing = time_runs(suite.seconds, [&] { variant.run(args); });
     const double gb_s = bytes / timing.best / 1e9;
-    std::printf("%-36s %9.1f us (median %9.1f) %6.1f GB/s %3.0f%%\n", name.c_str(),
-                timing.best * 1e6, timing.median * 1e6, gb_s, 100 * gb_s / ceilings.read_gb_s);
-    std::fflush(stdout);
+    suite.sink({name, timing.best, timing.median, gb_s, gb_s / suite.ceilings.read_gb_s});
   }
 }
 
 }  // namespace
 
-void bench_attention(const Ceilings& ceilings, const std::string& filter, double seconds) {
+void bench_attention(const KernelSuite& suite) {
   for (const Shape& shape : shapes)
     for (const DType dtype : {DType::bf16, DType::f32})
       for (const int64_t context : {512, 4096})
-        for (const int64_t rows : {1, 16, 512})
-          bench_case(shape, context, rows, dtype, ceilings, filter, seconds);
+        for (const int64_t rows : {1, 16, 512}) bench_case(shape, context, rows, dtype, suite);
 }
 
-void bench_elementwise(const Ceilings& ceilings, const std::string& filter, double seconds) {
+void bench_elementwise(const KernelSuite& suite) {
   constexpr int64_t rows = 512, dim = 2048, chosen = 6;
   constexpr double tensor_bytes = 4.0 * rows * dim;
   std::vector<float> x(rows * dim, 0.5f), y(rows * dim, 0.25f), out(rows * dim), row(dim, 1.0f);
@@ -104,23 +98,23 @@ void bench_elementwise(const Ceilings& ceilings, const std::string& filter, doub
   std::iota(slots.begin(), slots.end(), 0);
   using namespace kernels;
   bench_family(rms_norm_f32, RmsNormArgs{x.data(), row.data(), out.data(), rows, dim, 1e-6f},
-               2 * tensor_bytes, ceilings, filter, seconds);
+               2 * tensor_bytes, suite);
   bench_family(swiglu_f32, SwigluArgs{x.data(), y.data(), out.data(), rows * dim}, 3 * tensor_bytes,
-               ceilings, filter, seconds);
+               suite);
   for (const bool interleaved : {false, true})
     bench_family(
         rope_f32,
         RopeArgs{x.data(), y.data(), y.data(), out.data(), rows, dim / 64, 64, interleaved},
-        2 * tensor_bytes, ceilings, filter, seconds);
+        2 * tensor_bytes, suite);
   bench_family(log_sum_exp_f32, LogSumExpArgs{x.data(), max.data(), sum.data(), rows, dim},
-               tensor_bytes, ceilings, filter, seconds);
+               tensor_bytes, suite);
   bench_family(exp_rows_f32,
                ExpRowsArgs{x.data(), weights.data(), weights.data(), out.data(), rows, dim},
-               2 * tensor_bytes, ceilings, filter, seconds);
+               2 * tensor_bytes, suite);
   bench_family(
       expert_combine_f32,
       ExpertCombineArgs{values.data(), slots.data(), weights.data(), out.data(), rows, chosen, dim},
-      (chosen + 1) * tensor_bytes, ceilings, filter, seconds);
+      (chosen + 1) * tensor_bytes, suite);
 }
 
 }  // namespace deepseek::bench

@@ -4,9 +4,7 @@
 #include <cstring>
 #include <string>
 
-#include "bench/attention_bench.h"
-#include "bench/ceilings.h"
-#include "bench/linear_bench.h"
+#include "bench/kernel_suite.h"
 #include "core/cpu.h"
 #include "core/thread_pool.h"
 
@@ -26,8 +24,9 @@ int main(int argc, char** argv) {
               cpu_model_name().c_str(), compute_pool().threads(),
               features_text(cpu_features()).c_str(), ceilings.read_gb_s, ceilings.float_gop_s,
               ceilings.byte_gop_s);
-  bench::bench_attention(ceilings, filter, seconds);
-  bench::bench_elementwise(ceilings, filter, seconds);
-  bench::bench_linear(ceilings, filter, seconds);
+  bench::run_kernel_suite({ceilings, filter, seconds, [](const bench::KernelSpeed& speed) {
+                             std::puts(bench::kernel_speed_text(speed).c_str());
+                             std::fflush(stdout);
+                           }});
   return 0;
 }

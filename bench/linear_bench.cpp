@@ -45,14 +45,13 @@ Weight make_weight(Format format, const Shape& shape) {
                            BlockScales{scales, 128, 128});
 }
 
-void bench_shape(Format format, const Shape& shape, const Ceilings& ceilings,
-                 const std::string& filter, double seconds) {
+void bench_shape(Format format, const Shape& shape, const KernelSuite& suite) {
   if (shape.cols % format_info(format).block_size != 0) return;
   std::vector<Weight> weights;
   Weight rows;
   for (const int64_t m : {1, 4, 16, 512}) {
     const std::string name = concat(format_info(format).name, " ", shape.name, " ", m);
-    if (name.find(filter) == std::string::npos) continue;
+    if (!suite.wants(name)) continue;
     if (weights.empty()) {
       rows = make_weight(format, shape);
       int64_t bytes = 0;
@@ -65,7 +64,7 @@ void bench_shape(Format format, const Shape& shape, const Ceilings& ceilings,
     const CounterRandom random(1, 2);
     for (size_t i = 0; i < x.size(); ++i) x[i] = float(random.uniform(i) - 0.5);
     size_t next = 0;
-    const Timing timing = time_runs(seconds, [&] {
+    const Timing timing = time_runs(suite.seconds, [&] {
       const LinearJob job{.weight = &weights[next],
                           .x = x.data(),
                           .x_stride = shape.cols,
@@ -77,38 +76,31 @@ void bench_shape(Format format, const Shape& shape, const Ceilings& ceilings,
     });
     const double gb_s = double(weights[0].size_bytes()) / timing.best / 1e9;
     const double gop_s = 2.0 * double(m * shape.cols * shape.outputs) / timing.best / 1e9;
-    const double peak =
-        kernels::block_layout(format) != nullptr ? ceilings.byte_gop_s : ceilings.float_gop_s;
-    std::printf(
-        "%-7s %-20s %5lld x %-5lld %4lld rows %9.1f us (median %9.1f) %6.1f GB/s %3.0f%% "
-        "%7.1f GOP/s %3.0f%%\n",
-        std::string(format_info(format).name).c_str(), shape.name,
-        static_cast<long long>(shape.outputs), static_cast<long long>(shape.cols),
-        static_cast<long long>(m), timing.best * 1e6, timing.median * 1e6, gb_s,
-        100 * gb_s / ceilings.read_gb_s, gop_s, peak > 0 ? 100 * gop_s / peak : 0.0);
-    std::fflush(stdout);
+    const double peak = kernels::block_layout(format) != nullptr ? suite.ceilings.byte_gop_s
+                                                                 : suite.ceilings.float_gop_s;
+    suite.sink({name, timing.best, timing.median, gb_s, gb_s / suite.ceilings.read_gb_s, gop_s,
+                peak > 0 ? gop_s / peak : 0});
   }
 }
 
-void bench_packing(const std::string& filter) {
+void bench_packing(const KernelSuite& suite) {
   const Shape shape{"qwen1_5b.gate_proj", 8960, 1536};
   for (const Format format : formats) {
     const std::string name = concat(format_info(format).name, " packing");
-    if (name.find(filter) == std::string::npos) continue;
+    if (!suite.wants(name)) continue;
     const Weight rows = make_weight(format, shape);
     const Timing timing = time_runs(0.3, [&] { rows.packed(); });
-    std::printf("%-7s packing %-20s %9.1f us (median %9.1f) %6.2f GB/s of source\n",
-                std::string(format_info(format).name).c_str(), shape.name, timing.best * 1e6,
-                timing.median * 1e6, double(rows.size_bytes()) / timing.best / 1e9);
+    const double gb_s = double(rows.size_bytes()) / timing.best / 1e9;
+    suite.sink({name, timing.best, timing.median, gb_s, gb_s / suite.ceilings.read_gb_s});
   }
 }
 
 }  // namespace
 
-void bench_linear(const Ceilings& ceilings, const std::string& filter, double seconds) {
-  bench_packing(filter);
+void bench_linear(const KernelSuite& suite) {
+  bench_packing(suite);
   for (const Format format : formats)
-    for (const Shape& shape : shapes) bench_shape(format, shape, ceilings, filter, seconds);
+    for (const Shape& shape : shapes) bench_shape(format, shape, suite);
 }
 
 }  // namespace deepseek::bench

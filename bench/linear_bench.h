@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <string>
-
-#include "bench/ceilings.h"
+#include "bench/kernel_suite.h"
 
 namespace deepseek::bench {
 
-/// Prints a line for every case whose name contains `filter`.
-void bench_linear(const Ceilings& ceilings, const std::string& filter, double seconds);
+/// Packing and linear maps of every format.
+void bench_linear(const KernelSuite& suite);
 
 }  // namespace deepseek::bench

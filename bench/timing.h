@@ -25,8 +25,7 @@ inline double read_clock(clockid_t clock) {
 /// is taken, which other processes disturb less.
 template <class Body>
 Timing time_runs(double seconds, Body body) {
-  const clockid_t clock =
-      compute_pool().threads() == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
+  const clockid_t clock = compute_pool().threads() == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
   std::vector<double> runs;
   const double start = read_clock(CLOCK_MONOTONIC);
   while (runs.size() < 5 || read_clock(CLOCK_MONOTONIC) - start < seconds) {

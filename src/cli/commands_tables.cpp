@@ -29,7 +29,8 @@ constexpr Command rows[] = {
     {"bench", "MODEL",
      "prefill decode-tokens depth repeat threads cpu ctx cache-bytes adapter precision",
      "deepseek bench starter\n"
-     "deepseek bench MODEL --prefill 512 --prefill 2048 --depth 0 --depth 4096 --json",
+     "deepseek bench MODEL --prefill 512 --prefill 2048 --depth 0 --depth 4096 --json\n"
+     "deepseek bench kernels --threads 1",
      run_bench},
     {"tokenize", "MODEL", "text file jsonl add-special parse-special decode skip-special",
      "deepseek tokenize starter --text 'Hello, world'\n"

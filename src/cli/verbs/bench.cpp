@@ -91,6 +91,7 @@ void print(const Json& row, Console& console) {
 int run_bench(const Flags& flags, Console& console) {
   const InterruptScope interrupts;
   const std::string name = flags.required_argument("MODEL");
+  if (name == "kernels") return run_bench_kernels(flags, console);
   const std::vector<SpeedCase> cases = cases_of(flags);
   const auto model = open_text_model(flags, name, console);
   for (const SpeedCase& what : cases)

@@ -8,6 +8,7 @@ namespace deepseek::cli {
 
 // What each verb runs; each answers the exit code.
 int run_bench(const Flags& flags, Console& console);
+int run_bench_kernels(const Flags& flags, Console& console);
 int run_completion(const Flags& flags, Console& console);
 int run_config(const Flags& flags, Console& console);
 int run_convert(const Flags& flags, Console& console);

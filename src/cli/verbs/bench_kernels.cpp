@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nlohmann/json.hpp>
+
+#include "bench/kernel_suite.h"
+#include "cli/model_flags.h"
+#include "cli/verbs/verbs.h"
+#include "core/cpu.h"
+#include "core/text.h"
+#include "core/thread_pool.h"
+
+namespace deepseek::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json row_of(const bench::KernelSpeed& speed) {
+  Json row = {{"name", speed.name},
+              {"best_s", speed.best_s},
+              {"median_s", speed.median_s},
+              {"bytes_per_s", speed.gb_s * 1e9},
+              {"share_of_bandwidth", speed.read_share}};
+  if (speed.gop_s > 0) {
+    row["ops_per_s"] = speed.gop_s * 1e9;
+    row["share_of_peak"] = speed.peak_share;
+  }
+  return row;
+}
+
+}  // namespace
+
+int run_bench_kernels(const Flags& flags, Console& console) {
+  apply_threads(flags);
+  const bench::Ceilings ceilings = bench::measure_ceilings();
+  Json page = {{"cpu", cpu_model_name()},
+               {"features", features_text(cpu_features())},
+               {"threads", compute_pool().threads()},
+               {"bandwidth_bytes_per_s", ceilings.read_gb_s * 1e9},
+               {"float_ops_per_s", ceilings.float_gop_s * 1e9},
+               {"byte_ops_per_s", ceilings.byte_gop_s * 1e9},
+               {"kernels", Json::array()}};
+  if (!console.json())
+    console.line(console.say("bench.ceilings", cpu_model_name(), compute_pool().threads(),
+                             std::to_string(int64_t(ceilings.read_gb_s)),
+                             std::to_string(int64_t(ceilings.float_gop_s)),
+                             std::to_string(int64_t(ceilings.byte_gop_s))));
+  bench::run_kernel_suite({ceilings, "", 0.1, [&](const bench::KernelSpeed& speed) {
+                             if (console.json()) {
+                               page["kernels"].push_back(row_of(speed));
+                               return;
+                             }
+                             console.line(bench::kernel_speed_text(speed));
+                             console.flush();
+                           }});
+  if (console.json()) console.line(page.dump());
+  return 0;
+}
+
+}  // namespace deepseek::cli
