@@ -46,6 +46,7 @@ void bench_case(const Shape& shape, int64_t context, int64_t rows, DType dtype,
   const auto storage = Storage::allocate(count * page_bytes);
   std::memset(storage->data(), 0x3c, static_cast<size_t>(storage->size_bytes()));
   std::vector<std::byte*> pages;
+  pages.reserve(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) pages.push_back(storage->data() + i * page_bytes);
   std::vector<PagedRow> batch;
   double scores = 0;

@@ -45,7 +45,7 @@ Weight PlacingSource::weight(const std::string& name, int64_t rows, int64_t cols
 }
 
 Tensor PlacingSource::vector(const std::string& name, int64_t size) {
-  const Tensor value = inner_.vector(name, size);
+  Tensor value = inner_.vector(name, size);
   if (placement_ != Placement::trainable) return value;
   const Tensor parameter = as_parameter(value);
   parameters_.push_back({name, parameter});

@@ -82,6 +82,7 @@ Tensor LatentUp::absorb_query(const Tensor& q_nope, const Tensor& q_pe) const {
   const int64_t tokens = q_nope.dim(0), rope = q_pe.dim(2), width = config_.rank + rope;
   const Tensor out = Tensor::empty({tokens, config_.heads, width});
   std::vector<LinearJob> jobs;
+  jobs.reserve(static_cast<size_t>(config_.heads));
   for (int64_t head = 0; head < config_.heads; ++head)
     jobs.push_back({.weight = &k_heads_[static_cast<size_t>(head)],
                     .x = q_nope.data() + head * config_.nope,
@@ -99,6 +100,7 @@ Tensor LatentUp::project_values(const Tensor& context_thr) const {
   const int64_t tokens = context_thr.dim(0);
   const Tensor out = Tensor::empty({tokens, config_.heads, config_.v});
   std::vector<LinearJob> jobs;
+  jobs.reserve(static_cast<size_t>(config_.heads));
   for (int64_t head = 0; head < config_.heads; ++head)
     jobs.push_back({.weight = &v_heads_[static_cast<size_t>(head)],
                     .x = context_thr.data() + head * config_.rank,

@@ -48,7 +48,8 @@ Tensor Mla::forward(const Tensor& x_td, const AttentionContext& context) const {
   const auto rotate = [&](const Tensor& x) { return rope(x, context.rope, config_.pairing); };
   const auto q_parts = split_last(reshape(q, {tokens, h, nope + rope_dim}), {nope, rope_dim});
   const auto kv_parts = split_last(projected[1], {config_.kv_lora_rank, rope_dim});
-  const Tensor q_nope = q_parts[0], q_pe = rotate(q_parts[1]);
+  const Tensor& q_nope = q_parts[0];
+  const Tensor q_pe = rotate(q_parts[1]);
   const Tensor latent_tr = kv_a_layernorm_.forward(kv_parts[0]);
   const Tensor k_pe = rotate(reshape(kv_parts[1], {tokens, 1, rope_dim}));
 
