@@ -25,7 +25,7 @@ function(deepseek_tests room)
   target_link_libraries(test_${room} PRIVATE ${arg_LIBRARIES} deepseek_test_support
     GTest::gtest_main)
   gtest_discover_tests(test_${room} TEST_PREFIX "${room}." DISCOVERY_TIMEOUT 120
-    PROPERTIES TIMEOUT 300)
+    PROPERTIES TIMEOUT 900)
 endfunction()
 
 # add_kernels(ISA FLAGS flag… SOURCES file…): files of src/kernels/ISA, the only ones built for more
