@@ -105,8 +105,8 @@ TEST_P(LinearKernels, EveryVariantEqualsTheScalarDefinition) {
                  : std::vector<int64_t>{block, 2 * block, 3 * block, 5 * block};
   uint64_t seed = 1;
   for (const int64_t cols : widths)
-    for (const int64_t outputs : {1, 15, 16, 17, 40})
-      for (const int64_t rows : {1, 2, 3, 7, 9, 14, 23}) {
+    for (const int64_t outputs : {1, 16, 17, 40})
+      for (const int64_t rows : {1, 2, 7, 14, 23}) {
         ++seed;
         compare(random_weight(GetParam(), outputs, cols, seed, 16, 7), rows,
                 random_values(rows * cols, seed), int64_t(seed % 4));
