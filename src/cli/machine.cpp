@@ -6,8 +6,8 @@
 #include <chrono>
 #include <memory>
 
+#include "core/machine_memory.h"
 #include "core/thread_pool.h"
-#include "model/memory_fit.h"
 
 namespace deepseek::cli {
 namespace {

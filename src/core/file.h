@@ -23,7 +23,7 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return {data_, size_bytes_}; }
 
   /// Tells the kernel that these bytes will not be read again soon, so that their pages stop
-  /// counting as resident. Their content stays readable.
+  /// counting as resident. Their content stays readable. Bytes of another owner are left alone.
   void release(std::span<const std::byte> part) const;
 
  private:

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/machine_memory.h"
 #include "formats/builtin_templates.h"
 #include "formats/gguf_vocabulary.h"
 #include "formats/template_source.h"

@@ -142,8 +142,8 @@ Tensor Checkpoint::tensor(std::string_view name) const {
   return shards_[at->shard].tensor(entry(*at));
 }
 
-void Checkpoint::release(std::string_view name) const {
-  if (const Location* at = locate(name)) shards_[at->shard].release(entry(*at));
+void Checkpoint::release(std::span<const std::byte> part) const {
+  for (const SafetensorsFile& shard : shards_) shard.release(part);
 }
 
 }  // namespace deepseek

@@ -33,8 +33,8 @@ class Checkpoint {
   const SafetensorsEntry* find(std::string_view name) const;
   /// A view of the mapped bytes. Throws bad_file when there is no such tensor.
   Tensor tensor(std::string_view name) const;
-  /// Lets the kernel drop the tensor's pages from memory; they are read again when touched.
-  void release(std::string_view name) const;
+  /// Lets the kernel drop these bytes of tensors from memory; they are read again when touched.
+  void release(std::span<const std::byte> part) const;
 
  private:
   struct Location {

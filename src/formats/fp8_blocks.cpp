@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "tensor/float_convert.h"
 
 namespace deepseek {
 
@@ -33,22 +32,6 @@ Tensor fp8_scales(const Tensor& stored, int64_t rows, int64_t cols, int64_t bloc
       refuse("expected finite scales of at least 0, got ", values[i], " at [", i / expected[1],
              ", ", i % expected[1], "]; the file is damaged, download it again");
   return scales;
-}
-
-Tensor dequantize_fp8(const Tensor& weight, const Tensor& scales, int64_t block_rows,
-                      int64_t block_cols) {
-  if (weight.dtype() != DType::e4m3 || weight.rank() != 2)
-    fail(ErrorKind::internal, "dequantize_fp8: expected an e4m3 matrix, got ",
-         dtype_name(weight.dtype()), ' ', shape_text(weight.shape()));
-  Tensor out = Tensor::empty(weight.shape());
-  const int64_t rows = weight.dim(0), cols = weight.dim(1), scales_per_row = scales.dim(1);
-  const auto* q = reinterpret_cast<const uint8_t*>(weight.bytes());
-  for (int64_t r = 0; r < rows; ++r) {
-    const float* scale = scales.data() + r / block_rows * scales_per_row;
-    for (int64_t c = 0; c < cols; ++c)
-      out.data()[r * cols + c] = e4m3_to_f32(q[r * cols + c]) * scale[c / block_cols];
-  }
-  return out;
 }
 
 }  // namespace deepseek

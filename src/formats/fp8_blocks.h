@@ -17,8 +17,4 @@ namespace deepseek {
 Tensor fp8_scales(const Tensor& stored, int64_t rows, int64_t cols, int64_t block_rows,
                   int64_t block_cols, std::string_view name, const std::filesystem::path& path);
 
-/// The weight as f32, given scales that fp8_scales answered.
-Tensor dequantize_fp8(const Tensor& weight, const Tensor& scales, int64_t block_rows,
-                      int64_t block_cols);
-
 }  // namespace deepseek

@@ -141,8 +141,9 @@ Tensor GgufFile::to_f32(const GgufTensor& tensor) const {
   return out;
 }
 
-void GgufFile::release(const GgufTensor& tensor) const {
-  if (const auto& mapped = parts_[tensor.part].mapped) mapped->release(bytes(tensor));
+void GgufFile::release(std::span<const std::byte> bytes) const {
+  for (const Part& part : parts_)
+    if (part.mapped) part.mapped->release(bytes);
 }
 
 std::optional<std::filesystem::path> gguf_part_path(const std::filesystem::path& path,

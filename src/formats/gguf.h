@@ -50,8 +50,9 @@ class GgufFile {
   }
   /// The tensor as f32: a view when it is stored so, else dequantised into new memory.
   Tensor to_f32(const GgufTensor& tensor) const;
-  /// Lets the kernel drop the tensor's pages from memory; they are read again when touched.
-  void release(const GgufTensor& tensor) const;
+  /// Lets the kernel drop these bytes of tensors from memory; they are read again when touched.
+  /// Bytes of other files are left alone.
+  void release(std::span<const std::byte> bytes) const;
 
  private:
   struct Part {

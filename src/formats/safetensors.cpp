@@ -74,10 +74,8 @@ Tensor SafetensorsFile::tensor(const SafetensorsEntry& entry) const {
   return Tensor::over(storage_, entry.offset_bytes, entry.shape, entry.dtype);
 }
 
-void SafetensorsFile::release(const SafetensorsEntry& entry) const {
-  if (mapped_)
-    mapped_->release(mapped_->bytes().subspan(static_cast<size_t>(entry.offset_bytes),
-                                              static_cast<size_t>(entry.size_bytes)));
+void SafetensorsFile::release(std::span<const std::byte> part) const {
+  if (mapped_) mapped_->release(part);
 }
 
 }  // namespace deepseek

@@ -47,8 +47,9 @@ class SafetensorsFile {
   /// A view of the mapped bytes, which stay alive with it. Throws bad_file when there is none.
   Tensor tensor(std::string_view name) const;
   Tensor tensor(const SafetensorsEntry& entry) const;
-  /// Lets the kernel drop the tensor's pages from memory; they are read again when touched.
-  void release(const SafetensorsEntry& entry) const;
+  /// Lets the kernel drop these bytes of tensors from memory; they are read again when touched.
+  /// Bytes of other files are left alone.
+  void release(std::span<const std::byte> part) const;
 
  private:
   SafetensorsFile() = default;

@@ -41,7 +41,7 @@ std::map<std::string, LoraPair> place_adapter(const PeftAdapter& adapter,
            shape_text(pair.b.shape()), "; use the adapter of this very model");
     LoraPair update{pair.a.to_f32(), pair.b.to_f32(), pair.scale};
     const int64_t heads = rotary_heads(config, parameter.name);
-    if (heads > 0 && config.rope_pairing == RopePairingKind::interleaved)
+    if (heads > 0 && config.rope_pairing == RopePairing::interleaved)
       update.b = interleave_rows(update.b, heads);
     placed.emplace(name, std::move(update));
   }

@@ -71,19 +71,19 @@ void check_attention(const ModelConfig& c, const Checker& check) {
 
 void check_rope(const ModelConfig& c, const Checker& check) {
   check.positive("rope_theta", c.rope_theta, 1e15);
-  const RopeScalingConfig& r = c.rope_scaling;
+  const RopeScaling& r = c.rope_scaling;
   check.positive("rope_scaling.factor", r.factor, 1e6);
-  if (r.type == RopeScalingConfig::Type::llama3 || r.type == RopeScalingConfig::Type::yarn)
+  if (r.type == RopeScaling::Type::llama3 || r.type == RopeScaling::Type::yarn)
     check.positive("rope_scaling.original_max_position_embeddings",
                    r.original_max_position_embeddings, max_positions);
-  if (r.type == RopeScalingConfig::Type::llama3) {
+  if (r.type == RopeScaling::Type::llama3) {
     check.positive("rope_scaling.low_freq_factor", r.low_freq_factor, 1e6);
     check.positive("rope_scaling.high_freq_factor", r.high_freq_factor, 1e6);
     if (r.high_freq_factor <= r.low_freq_factor)
       check.refuse("rope_scaling.high_freq_factor: expected more than low_freq_factor ",
                    r.low_freq_factor, ", got ", r.high_freq_factor);
   }
-  if (r.type == RopeScalingConfig::Type::yarn) {
+  if (r.type == RopeScaling::Type::yarn) {
     check.positive("rope_scaling.beta_fast", r.beta_fast, 1e6);
     check.positive("rope_scaling.beta_slow", r.beta_slow, 1e6);
     if (r.beta_fast < r.beta_slow)
@@ -128,7 +128,7 @@ void check_experts(const ModelConfig& c, const Checker& check) {
   if (c.topk_group > c.n_group)
     check.refuse("topk_group: expected at most n_group ", c.n_group, ", got ", c.topk_group);
   const int64_t group_size = c.n_routed_experts / c.n_group;
-  if (c.topk_method == TopkMethod::noaux_tc && c.n_group > 1 && group_size < 2)
+  if (c.topk_method == RouterMethod::noaux_tc && c.n_group > 1 && group_size < 2)
     check.refuse("n_group: expected groups of at least two experts, as noaux_tc ranks them by ",
                  "their two best, got ", c.n_group, " groups of ", c.n_routed_experts, " experts");
   if (c.num_experts_per_tok > c.topk_group * group_size)
@@ -163,7 +163,8 @@ Sizes<T> layer_sizes(const ModelConfig& c) {
   s.norms = static_cast<T>(2 * d);
   s.dense_mlp = product(3 * d, c.intermediate_size);
   const T expert = product(3 * d, c.moe_intermediate_size);
-  const T router = product(c.n_routed_experts, d + (c.topk_method == TopkMethod::noaux_tc ? 1 : 0));
+  const T router =
+      product(c.n_routed_experts, d + (c.topk_method == RouterMethod::noaux_tc ? 1 : 0));
   s.moe_mlp = static_cast<T>(c.n_routed_experts + c.n_shared_experts) * expert + router;
   s.moe_mlp_active = static_cast<T>(c.num_experts_per_tok + c.n_shared_experts) * expert + router;
   return s;

@@ -12,10 +12,6 @@
 namespace deepseek {
 
 enum class AttentionKind { gqa, mla };
-using RopePairingKind = RopePairing;
-using ScoringFunc = RouterScoring;
-using TopkMethod = RouterMethod;
-using RopeScalingConfig = RopeScaling;
 
 /// FP8 weights of a checkpoint (`quantization_config`, quant_method fp8).
 struct Fp8Config {
@@ -47,8 +43,8 @@ struct ModelConfig {
   double rms_norm_eps = 1e-6;
   double latent_norm_eps = 1e-6;  // q_a_layernorm, kv_a_layernorm: 1e-6 whatever rms_norm_eps
   double rope_theta = 10000;
-  RopeScalingConfig rope_scaling;
-  RopePairingKind rope_pairing = RopePairingKind::half;
+  RopeScaling rope_scaling;
+  RopePairing rope_pairing = RopePairing::half;
   int64_t max_position_embeddings = 0;
   bool tie_word_embeddings = false;
 
@@ -59,8 +55,8 @@ struct ModelConfig {
   int64_t first_k_dense_replace = 0;
   int64_t moe_layer_freq = 1;
   int64_t n_group = 1, topk_group = 1;
-  ScoringFunc scoring_func = ScoringFunc::softmax;
-  TopkMethod topk_method = TopkMethod::greedy;
+  RouterScoring scoring_func = RouterScoring::softmax;
+  RouterMethod topk_method = RouterMethod::greedy;
   bool norm_topk_prob = false;
   double routed_scaling_factor = 1;
   double aux_loss_alpha = 0;  // sequence-wise balance loss

@@ -184,7 +184,7 @@ class ToFolder {
     config.torch_dtype = dtype_ == DType::bf16  ? "bfloat16"
                          : dtype_ == DType::f16 ? "float16"
                                                 : "float32";
-    if (config.attention == AttentionKind::gqa) config.rope_pairing = RopePairingKind::half;
+    if (config.attention == AttentionKind::gqa) config.rope_pairing = RopePairing::half;
     config_json_ = config_to_json(config);
     if (!config.rope_scaling.frequency_divisors.empty()) {
       config.rope_scaling = *llama3_from_divisors(config.rope_scaling.frequency_divisors,

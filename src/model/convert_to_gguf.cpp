@@ -128,7 +128,7 @@ class ToGguf {
                     " MTP layer(s) left out: GGUF files of this family do not hold them"));
     ModelConfig decoder = config_;
     decoder.num_nextn_predict_layers = 0;
-    if (config_.rope_scaling.type == RopeScalingConfig::Type::llama3) {
+    if (config_.rope_scaling.type == RopeScaling::Type::llama3) {
       divisors_ = llama3_divisors(config_.rope_scaling, config_.rope_theta, config_.rope_dim());
       Planned tensor;
       tensor.spec = {"rope_freqs.weight", Format::f32, {config_.rope_dim() / 2}};

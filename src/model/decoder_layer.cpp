@@ -80,7 +80,7 @@ DecoderLayer::DecoderLayer(ParamSource& source, const std::string& prefix, int64
         Moe::Config{.hidden_size = config.hidden_size,
                     .moe_intermediate_size = config.moe_intermediate_size,
                     .n_shared_experts = config.n_shared_experts,
-                    .has_correction_bias = config.topk_method == TopkMethod::noaux_tc,
+                    .has_correction_bias = config.topk_method == RouterMethod::noaux_tc,
                     .router = router_of(config)});
   else
     mlp_ = std::make_unique<Mlp>(source, prefix + ".mlp", config.hidden_size,

@@ -99,10 +99,10 @@ void read_mla(const Keys& keys, ModelConfig& config) {
 
 void read_rope(const Keys& keys, const GgufFile& file, ModelConfig& config) {
   config.rope_theta = keys.number("rope.freq_base").value_or(10000);
-  RopeScalingConfig& rope = config.rope_scaling;
+  RopeScaling& rope = config.rope_scaling;
   const std::string_view type = keys.text("rope.scaling.type").value_or("none");
   if (type == "linear" || type == "yarn") {
-    rope.type = type == "linear" ? RopeScalingConfig::Type::linear : RopeScalingConfig::Type::yarn;
+    rope.type = type == "linear" ? RopeScaling::Type::linear : RopeScaling::Type::yarn;
     const auto factor = keys.number("rope.scaling.factor");
     if (!factor)
       keys.refuse(ErrorKind::bad_file, keys.full("rope.scaling.factor"),
@@ -112,7 +112,7 @@ void read_rope(const Keys& keys, const GgufFile& file, ModelConfig& config) {
     keys.refuse(ErrorKind::unsupported, keys.full("rope.scaling.type"), "\"", printable(type),
                 "\" is not computed here; supported are none, linear and yarn");
   }
-  if (rope.type == RopeScalingConfig::Type::yarn) {
+  if (rope.type == RopeScaling::Type::yarn) {
     rope.original_max_position_embeddings =
         static_cast<double>(keys.integer("rope.scaling.original_context_length")
                                 .value_or(config.max_position_embeddings));
@@ -153,10 +153,10 @@ void read_experts(const Keys& keys, const GgufFile& file, ModelConfig& config) {
       keys.integer("expert_gating_func").value_or(file.find(biases) != nullptr ? 2 : 1);
   const int64_t groups = std::max<int64_t>(keys.integer("expert_group_count").value_or(1), 1);
   if (gating == 2) {
-    config.scoring_func = ScoringFunc::sigmoid;
-    config.topk_method = TopkMethod::noaux_tc;
+    config.scoring_func = RouterScoring::sigmoid;
+    config.topk_method = RouterMethod::noaux_tc;
   } else if (gating == 0 || gating == 1) {
-    config.topk_method = groups > 1 ? TopkMethod::group_limited_greedy : TopkMethod::greedy;
+    config.topk_method = groups > 1 ? RouterMethod::group_limited_greedy : RouterMethod::greedy;
   } else {
     keys.refuse(ErrorKind::unsupported, keys.full("expert_gating_func"),
                 "expected 1 (softmax) or 2 (sigmoid), got ", gating);
@@ -171,15 +171,16 @@ void read_family(const Keys& keys, const GgufFile& file, ModelConfig& config) {
   const std::string& architecture = keys.architecture();
   if (architecture == "deepseek2") {
     config.attention = AttentionKind::mla;
-    config.rope_pairing = RopePairingKind::interleaved;
+    config.rope_pairing = RopePairing::interleaved;
     read_mla(keys, config);
     read_experts(keys, file, config);
-    config.model_type = config.scoring_func == ScoringFunc::sigmoid ? "deepseek_v3" : "deepseek_v2";
+    config.model_type =
+        config.scoring_func == RouterScoring::sigmoid ? "deepseek_v3" : "deepseek_v2";
   } else {
     config.model_type = architecture;
     const bool qwen2 = architecture == "qwen2";
     config.attention_bias = qwen2;
-    config.rope_pairing = qwen2 ? RopePairingKind::half : RopePairingKind::interleaved;
+    config.rope_pairing = qwen2 ? RopePairing::half : RopePairing::interleaved;
     if (!qwen2 && file.find("blk.0.attn_q.bias") != nullptr)
       keys.refuse(ErrorKind::unsupported, "blk.0.attn_q.bias",
                   "biases in attention are computed for qwen2 alone");

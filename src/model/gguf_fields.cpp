@@ -30,20 +30,19 @@ double yarn_m(double factor, double scale) {
   return factor > 1 ? 0.1 * scale * std::log(factor) + 1 : 1;
 }
 
-bool both_mscales(const RopeScalingConfig& rope) {
+bool both_mscales(const RopeScaling& rope) {
   return rope.mscale.value_or(0) != 0 && rope.mscale_all_dim.value_or(0) != 0;
 }
 
 /// What YaRN multiplies cos and sin by in latent attention.
-double latent_cos_factor(const RopeScalingConfig& rope) {
+double latent_cos_factor(const RopeScaling& rope) {
   if (rope.attention_factor) return *rope.attention_factor;
   if (!both_mscales(rope)) return yarn_m(rope.factor, 1);
   return yarn_m(rope.factor, *rope.mscale) / yarn_m(rope.factor, *rope.mscale_all_dim);
 }
 
 bool scales_cos(const ModelConfig& c) {
-  return c.attention == AttentionKind::mla &&
-         c.rope_scaling.type == RopeScalingConfig::Type::yarn &&
+  return c.attention == AttentionKind::mla && c.rope_scaling.type == RopeScaling::Type::yarn &&
          latent_cos_factor(c.rope_scaling) != 1;
 }
 
@@ -85,8 +84,8 @@ class Adder {
   }
 
   void rope() {
-    using Type = RopeScalingConfig::Type;
-    const RopeScalingConfig& r = c_.rope_scaling;
+    using Type = RopeScaling::Type;
+    const RopeScaling& r = c_.rope_scaling;
     u32("rope.dimension_count", c_.rope_dim());
     f32("rope.freq_base", c_.rope_theta);
     if (r.type == Type::none || r.type == Type::llama3) return;
@@ -123,7 +122,7 @@ class Adder {
     u32("expert_feed_forward_length", c_.moe_intermediate_size);
     f32("expert_weights_scale", c_.routed_scaling_factor);
     fields_.add_bool(prefix_ + "expert_weights_norm", c_.norm_topk_prob);
-    u32("expert_gating_func", c_.scoring_func == ScoringFunc::sigmoid ? 2 : 1);
+    u32("expert_gating_func", c_.scoring_func == RouterScoring::sigmoid ? 2 : 1);
     u32("expert_group_count", c_.n_group);
     u32("expert_group_used_count", c_.topk_group);
   }
@@ -153,7 +152,7 @@ void add_config_fields(const ModelConfig& config, const std::string& name, Forma
   if (config.moe_layer_freq != 1 && config.n_routed_experts > 0)
     fail(ErrorKind::unsupported, "moe_layer_freq: expected 1, as a GGUF file says nothing else, ",
          "got ", config.moe_layer_freq);
-  if (config.attention == AttentionKind::mla && config.rope_pairing == RopePairingKind::half)
+  if (config.attention == AttentionKind::mla && config.rope_pairing == RopePairing::half)
     fail(ErrorKind::unsupported, "rope_interleave: expected true, as a GGUF file says nothing ",
          "else, got false");
   fields.add_string("general.architecture", gguf_architecture(config));

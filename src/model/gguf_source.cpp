@@ -28,7 +28,6 @@ Weight GgufSource::slice(const GgufTensor& tensor, int64_t index, int64_t rows, 
   part.size_bytes = rows * format_info(tensor.format).row_bytes(cols);
   part.offset_bytes += index * part.size_bytes;
   const std::shared_ptr<Storage>& storage = file_.storage(tensor);
-  given_[storage->data() + part.offset_bytes] = part;
   return Weight::from_rows(tensor.format, rows, cols, storage, part.offset_bytes);
 }
 
@@ -79,10 +78,6 @@ bool GgufSource::has(const std::string& name) const {
          (!place->expert || (tensor->shape.size() == 3 && *place->expert < tensor->shape[0]));
 }
 
-void GgufSource::release(const Weight& raw) {
-  if (!raw.defined()) return;
-  const auto found = given_.find(raw.data());
-  if (found != given_.end()) file_.release(found->second);
-}
+void GgufSource::release(const Weight& raw) { file_.release(raw.row_bytes()); }
 
 }  // namespace deepseek

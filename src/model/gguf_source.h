@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <unordered_map>
 
 #include "formats/gguf.h"
 #include "nn/param_source.h"
@@ -33,7 +32,6 @@ class GgufSource : public ParamSource {
   Weight slice(const GgufTensor& tensor, int64_t index, int64_t rows, int64_t cols);
 
   GgufFile file_;
-  std::unordered_map<const std::byte*, GgufTensor> given_;  // by first byte, for release
 };
 
 }  // namespace deepseek

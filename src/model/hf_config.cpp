@@ -95,10 +95,10 @@ const Family& find_family(const JsonFields& fields) {
 }
 
 /// `rope` is the object `rope_scaling` or `rope_parameters` of `fields`.
-RopeScalingConfig read_rope_scaling(const JsonFields& fields, const JsonFields& rope,
-                                    int64_t max_positions) {
-  using Type = RopeScalingConfig::Type;
-  RopeScalingConfig scaling;
+RopeScaling read_rope_scaling(const JsonFields& fields, const JsonFields& rope,
+                              int64_t max_positions) {
+  using Type = RopeScaling::Type;
+  RopeScaling scaling;
   const char* type_key = rope.has("rope_type") ? "rope_type" : "type";
   const std::string type = rope.text(type_key).value_or(rope.has("factor") ? "" : "default");
   if (type == "default") return scaling;
@@ -161,7 +161,7 @@ void read_rope(const JsonFields& fields, ModelConfig& config) {
   }
   config.rope_theta = theta.value_or(10000);
   if (!scaling) return;
-  const RopeScalingConfig old = read_rope_scaling(fields, *scaling, config.max_position_embeddings);
+  const RopeScaling old = read_rope_scaling(fields, *scaling, config.max_position_embeddings);
   if (parameters && !(old == config.rope_scaling))
     fields.refuse("rope_scaling", "the same as rope_parameters, or one of the two alone");
   config.rope_scaling = old;
@@ -205,13 +205,12 @@ void read_mla(const JsonFields& fields, ModelConfig& config) {
   config.qk_nope_head_dim = fields.required_integer("qk_nope_head_dim");
   config.qk_rope_head_dim = fields.required_integer("qk_rope_head_dim");
   config.v_head_dim = fields.required_integer("v_head_dim");
-  config.rope_pairing = fields.boolean("rope_interleave").value_or(true)
-                            ? RopePairingKind::interleaved
-                            : RopePairingKind::half;
+  config.rope_pairing = fields.boolean("rope_interleave").value_or(true) ? RopePairing::interleaved
+                                                                         : RopePairing::half;
 }
 
-ScoringFunc read_scoring(const JsonFields& fields, ScoringFunc expected) {
-  const std::string_view name = expected == ScoringFunc::sigmoid ? "sigmoid" : "softmax";
+RouterScoring read_scoring(const JsonFields& fields, RouterScoring expected) {
+  const std::string_view name = expected == RouterScoring::sigmoid ? "sigmoid" : "softmax";
   const auto text = fields.text("scoring_func");
   if (text && *text != name)
     unsupported(fields, "scoring_func", json_excerpt(*text), " is not computed here; expected ",
@@ -219,12 +218,12 @@ ScoringFunc read_scoring(const JsonFields& fields, ScoringFunc expected) {
   return expected;
 }
 
-TopkMethod read_topk_method(const JsonFields& fields, bool v3, bool grouped_allowed) {
+RouterMethod read_topk_method(const JsonFields& fields, bool v3, bool grouped_allowed) {
   const std::string text = fields.text("topk_method").value_or(v3 ? "noaux_tc" : "greedy");
-  if (v3 && text == "noaux_tc") return TopkMethod::noaux_tc;
-  if (!v3 && text == "greedy") return TopkMethod::greedy;
+  if (v3 && text == "noaux_tc") return RouterMethod::noaux_tc;
+  if (!v3 && text == "greedy") return RouterMethod::greedy;
   if (!v3 && grouped_allowed && text == "group_limited_greedy")
-    return TopkMethod::group_limited_greedy;
+    return RouterMethod::group_limited_greedy;
   unsupported(fields, "topk_method", json_excerpt(text), " is not computed here; expected ",
               v3                ? "noaux_tc"
               : grouped_allowed ? "greedy or group_limited_greedy"
@@ -241,9 +240,9 @@ void read_experts(const JsonFields& fields, ModelConfig& config) {
   config.moe_intermediate_size = fields.required_integer("moe_intermediate_size");
   config.first_k_dense_replace = fields.integer("first_k_dense_replace").value_or(v3 ? 3 : 0);
   config.moe_layer_freq = fields.integer("moe_layer_freq").value_or(1);
-  config.scoring_func = read_scoring(fields, v3 ? ScoringFunc::sigmoid : ScoringFunc::softmax);
+  config.scoring_func = read_scoring(fields, v3 ? RouterScoring::sigmoid : RouterScoring::softmax);
   config.topk_method = read_topk_method(fields, v3, v2);
-  if (config.topk_method != TopkMethod::greedy) {
+  if (config.topk_method != RouterMethod::greedy) {
     config.n_group = fields.integer("n_group").value_or(1);
     config.topk_group = fields.integer("topk_group").value_or(1);
   }

@@ -25,8 +25,8 @@ ordered_json plain(double value) {
 }
 
 ordered_json rope_scaling(const ModelConfig& c) {
-  using Type = RopeScalingConfig::Type;
-  RopeScalingConfig r = c.rope_scaling;
+  using Type = RopeScaling::Type;
+  RopeScaling r = c.rope_scaling;
   if (!r.frequency_divisors.empty()) {
     const auto llama3 = llama3_from_divisors(r.frequency_divisors, c.rope_theta, c.rope_dim());
     if (!llama3)
@@ -67,16 +67,17 @@ void put_experts(const ModelConfig& c, ordered_json& out) {
   out["moe_intermediate_size"] = c.moe_intermediate_size;
   out["first_k_dense_replace"] = c.first_k_dense_replace;
   out["moe_layer_freq"] = c.moe_layer_freq;
-  out["scoring_func"] = c.scoring_func == ScoringFunc::sigmoid ? "sigmoid" : "softmax";
+  out["scoring_func"] = c.scoring_func == RouterScoring::sigmoid ? "sigmoid" : "softmax";
   out["norm_topk_prob"] = c.norm_topk_prob;
   out["aux_loss_alpha"] = c.aux_loss_alpha;
   out["seq_aux"] = c.seq_aux;
   if (c.attention == AttentionKind::gqa) return;
   out["n_group"] = c.n_group;
   out["topk_group"] = c.topk_group;
-  out["topk_method"] = c.topk_method == TopkMethod::noaux_tc               ? "noaux_tc"
-                       : c.topk_method == TopkMethod::group_limited_greedy ? "group_limited_greedy"
-                                                                           : "greedy";
+  out["topk_method"] = c.topk_method == RouterMethod::noaux_tc ? "noaux_tc"
+                       : c.topk_method == RouterMethod::group_limited_greedy
+                           ? "group_limited_greedy"
+                           : "greedy";
   out["routed_scaling_factor"] = c.routed_scaling_factor;
 }
 
@@ -103,7 +104,7 @@ std::string config_to_json(const ModelConfig& c) {
     out["qk_nope_head_dim"] = c.qk_nope_head_dim;
     out["qk_rope_head_dim"] = c.qk_rope_head_dim;
     out["v_head_dim"] = c.v_head_dim;
-    if (c.rope_pairing == RopePairingKind::half) out["rope_interleave"] = false;
+    if (c.rope_pairing == RopePairing::half) out["rope_interleave"] = false;
   } else if (c.head_dim * c.num_attention_heads != c.hidden_size) {
     out["head_dim"] = c.head_dim;
   }

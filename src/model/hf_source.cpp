@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/hf_source.h"
 
-#include <cmath>
-
 #include "core/error.h"
+#include "formats/fp8_blocks.h"
 
 namespace deepseek {
 namespace {
@@ -56,16 +55,9 @@ BlockScales HfSource::scales(const std::string& name, int64_t rows, int64_t cols
   scales.block_rows = fp8_->block_rows;
   scales.block_cols = fp8_->block_cols;
   const std::string scale_name = name + "_scale_inv";
-  const SafetensorsEntry& stored =
-      entry(scale_name, {blocks(rows, scales.block_rows), blocks(cols, scales.block_cols)});
-  if (!is_float_vector(stored.dtype) && stored.dtype != DType::e8m0)
-    fail(ErrorKind::bad_file, checkpoint_.path().string(), ": tensor ", scale_name,
-         ": expected F32 or F8_E8M0, got ", safetensors_name(stored.dtype));
-  scales.values = checkpoint_.tensor(scale_name).to_f32();
-  for (const float scale : scales.values.values())
-    if (!std::isfinite(scale))
-      fail(ErrorKind::bad_file, checkpoint_.path().string(), ": tensor ", scale_name,
-           ": expected finite scales, got ", scale, "; the file is damaged");
+  entry(scale_name, {blocks(rows, scales.block_rows), blocks(cols, scales.block_cols)});
+  scales.values = fp8_scales(checkpoint_.tensor(scale_name), rows, cols, scales.block_rows,
+                             scales.block_cols, scale_name, checkpoint_.path());
   return scales;
 }
 
@@ -78,7 +70,6 @@ Weight HfSource::weight(const std::string& name, int64_t rows, int64_t cols, Use
   std::optional<BlockScales> block_scales;
   if (*format == Format::fp8) block_scales = scales(name, rows, cols);
   const Tensor mapped = checkpoint_.tensor(name);
-  given_[mapped.bytes()] = name;
   return Weight::from_rows(*format, rows, cols, mapped.storage(),
                            mapped.bytes() - mapped.storage()->data(), std::move(block_scales));
 }
@@ -98,10 +89,6 @@ LatentUpWeights HfSource::latent_up(const std::string& prefix, int64_t heads, in
   return up;
 }
 
-void HfSource::release(const Weight& raw) {
-  if (!raw.defined()) return;
-  const auto found = given_.find(raw.data());
-  if (found != given_.end()) checkpoint_.release(found->second);
-}
+void HfSource::release(const Weight& raw) { checkpoint_.release(raw.row_bytes()); }
 
 }  // namespace deepseek

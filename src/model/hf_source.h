@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <unordered_map>
 
 #include "formats/checkpoint.h"
 #include "model/config.h"
@@ -32,7 +31,6 @@ class HfSource : public ParamSource {
 
   Checkpoint checkpoint_;
   std::optional<Fp8Config> fp8_;
-  std::unordered_map<const std::byte*, std::string> given_;  // by first byte, for release
 };
 
 }  // namespace deepseek

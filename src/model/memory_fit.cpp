@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/memory_fit.h"
 
-#include <sys/sysinfo.h>
-
 #include <chrono>
 #include <fstream>
 #include <iomanip>
 
 #include "core/file.h"
+#include "core/machine_memory.h"
 #include "formats/checkpoint.h"
 
 namespace deepseek {
@@ -27,23 +26,6 @@ double measured_read_rate(const std::filesystem::path& path) {
 }
 
 }  // namespace
-
-MachineMemory machine_memory() {
-  MachineMemory memory;
-  struct sysinfo info {};
-  if (::sysinfo(&info) == 0) {
-    memory.total_bytes = static_cast<int64_t>(info.totalram) * info.mem_unit;
-    memory.available_bytes = static_cast<int64_t>(info.freeram) * info.mem_unit;
-  }
-  std::ifstream file("/proc/meminfo");
-  std::string key, unit;
-  int64_t kib = 0;
-  while (file >> key >> kib) {
-    std::getline(file, unit);
-    if (key == "MemAvailable:") memory.available_bytes = kib * 1024;
-  }
-  return memory;
-}
 
 Placement choose_placement(const CheckpointFiles& files, const ModelConfig& config,
                            const NoticeSink& notice) {

@@ -74,7 +74,7 @@ class Lister {
     add(at + "post_attention_layernorm.weight", {d_}, Kind::vector);
     if (!c_.is_moe_layer(layer)) return mlp(at + "mlp.", c_.intermediate_size);
     add(at + "mlp.gate.weight", {c_.n_routed_experts, d_}, Kind::router);
-    if (c_.topk_method == TopkMethod::noaux_tc)
+    if (c_.topk_method == RouterMethod::noaux_tc)
       add(at + "mlp.gate.e_score_correction_bias", {c_.n_routed_experts}, Kind::router_bias);
     for (int64_t expert = 0; expert < c_.n_routed_experts; ++expert)
       mlp(concat(at, "mlp.experts.", expert, "."), c_.moe_intermediate_size);

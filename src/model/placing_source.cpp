@@ -35,9 +35,7 @@ Weight PlacingSource::place(const std::string& name, const Weight& raw, Use use)
                      " has no kernel of its own and is held as f32: ", size_text(raw.size_bytes()),
                      " in the file, ", size_text(raw.rows() * raw.cols() * 4), " in memory"));
   }
-  Weight packed = raw.packed(&arena_);
-  inner_.release(raw);
-  return packed;
+  return raw.packed(&arena_, [&](const Weight& rows) { inner_.release(rows); });
 }
 
 Weight PlacingSource::weight(const std::string& name, int64_t rows, int64_t cols, Use use) {

@@ -7,7 +7,7 @@
 
 namespace deepseek {
 
-std::vector<float> llama3_divisors(const RopeScalingConfig& scaling, double theta, int64_t dim) {
+std::vector<float> llama3_divisors(const RopeScaling& scaling, double theta, int64_t dim) {
   // In f32 where the usual converter is, so that the values come out the same.
   const double original = scaling.original_max_position_embeddings;
   const double low = scaling.low_freq_factor, high = scaling.high_freq_factor;
@@ -28,11 +28,11 @@ std::vector<float> llama3_divisors(const RopeScalingConfig& scaling, double thet
   return divisors;
 }
 
-std::optional<RopeScalingConfig> llama3_from_divisors(const std::vector<float>& divisors,
-                                                      double theta, int64_t dim) {
+std::optional<RopeScaling> llama3_from_divisors(const std::vector<float>& divisors, double theta,
+                                                int64_t dim) {
   if (divisors.empty()) return std::nullopt;
-  RopeScalingConfig scaling;
-  scaling.type = RopeScalingConfig::Type::llama3;
+  RopeScaling scaling;
+  scaling.type = RopeScaling::Type::llama3;
   // Some converters stored quotients of rounded frequencies: factors are short decimals.
   const double largest = *std::max_element(divisors.begin(), divisors.end());
   scaling.factor = std::round(largest * 1e4) / 1e4;

@@ -5,34 +5,14 @@
 
 #include "ops/linear.h"
 #include "ops/shape.h"
-#include "tensor/float_convert.h"
 
 namespace deepseek {
 namespace {
 
-Tensor dense(const Weight& weight) { return weight.dequantized_rows(0, weight.rows()); }
-
-/// Rows [begin, begin + count) of a dense matrix.
-Tensor rows_of(const Tensor& matrix, int64_t begin, int64_t count) {
-  return matrix.slice(begin, begin + count);
-}
-
-Tensor transposed(const Tensor& matrix) {
-  const int64_t rows = matrix.dim(0), cols = matrix.dim(1);
-  const Tensor out = Tensor::empty({cols, rows});
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < cols; ++c) out.data()[c * rows + r] = matrix.data()[r * cols + c];
-  return out;
-}
-
-/// The values of `matrix`, which came from `format`, stored no wider than they need: bf16 and f16
-/// go back exactly, everything else stays f32.
-Weight stored_as(const Tensor& matrix, Format format) {
-  if (format != Format::bf16 && format != Format::f16) return Weight::from_tensor(matrix);
-  const auto storage = Storage::allocate(matrix.numel() * 2);
-  auto* to = reinterpret_cast<uint16_t*>(storage->data());
-  std::ranges::transform(matrix.values(), to, format == Format::bf16 ? f32_to_bf16 : f32_to_f16);
-  return Weight::from_rows(format, matrix.dim(0), matrix.dim(1), storage, 0);
+/// Rows [first, first + count) in the format of the whole where that can be cut there, else as f32.
+Weight part(const Weight& whole, int64_t first, int64_t count) {
+  if (whole.can_slice_at(first)) return whole.row_slice(first, count);
+  return Weight::from_tensor(whole.dequantized_rows(first, count));
 }
 
 /// The fused matrix from its split heads.
@@ -40,10 +20,9 @@ Tensor join_heads(const LatentUpWeights& split, const LatentUp::Config& c) {
   const Tensor out = Tensor::empty({c.heads * (c.nope + c.v), c.rank});
   float* to = out.data();
   for (size_t head = 0; head < split.k_heads.size(); ++head) {
-    const Tensor k = transposed(dense(split.k_heads[head]));
-    to = std::ranges::copy(k.values(), to).out;
-    const Tensor v = dense(split.v_heads[head]);
-    to = std::ranges::copy(v.values(), to).out;
+    const Weight k = split.k_heads[head].dequantized().transposed();
+    to = std::ranges::copy(k.dequantized_rows(0, c.nope).values(), to).out;
+    to = std::ranges::copy(split.v_heads[head].dequantized_rows(0, c.v).values(), to).out;
   }
   return out;
 }
@@ -63,13 +42,10 @@ LatentUp::LatentUp(ParamSource& source, const std::string& prefix, const Config&
     for (const Weight& head : raw.v_heads) v_heads_.push_back(source.placed(head));
     return;
   }
-  const Tensor whole = dense(raw.fused);
   for (int64_t head = 0; head < config.heads; ++head) {
     const int64_t first = head * (config.nope + config.v);
-    const Tensor k = transposed(rows_of(whole, first, config.nope));
-    const Tensor v = rows_of(whole, first + config.nope, config.v);
-    k_heads_.push_back(source.placed(stored_as(k, raw.fused.format())));
-    v_heads_.push_back(source.placed(stored_as(v, raw.fused.format())));
+    k_heads_.push_back(source.placed(part(raw.fused, first, config.nope).transposed()));
+    v_heads_.push_back(source.placed(part(raw.fused, first + config.nope, config.v)));
   }
 }
 

@@ -40,8 +40,8 @@ class ParamSource {
   virtual Weight router(const std::string& name, int64_t rows, int64_t cols) {
     return weight(name, rows, cols, Use::linear);
   }
-  /// The caller has taken what it needs from a weight that this source gave: its mapped pages may
-  /// leave memory. They stay readable.
+  /// The caller has taken what it needs from a weight that this source gave, or from rows of one:
+  /// its mapped pages may leave memory. They stay readable.
   virtual void release(const Weight& /*raw*/) {}
   /// A weight that the caller derived from others, in the layout the linear kernels want.
   virtual Weight placed(Weight derived) { return derived; }

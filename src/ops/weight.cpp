@@ -2,6 +2,7 @@
 #include "ops/weight.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "core/thread_pool.h"
 #include "kernels/dequantize.h"
@@ -13,6 +14,8 @@ namespace deepseek {
 namespace {
 
 using kernels::panel_width;
+
+constexpr int64_t packing_run = int64_t{8} << 20;  // bytes of panels
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -26,6 +29,21 @@ void check_scales(int64_t rows, int64_t cols, const BlockScales& scales) {
          " x ", cols, " values in blocks of ", scales.block_rows, " x ", scales.block_cols,
          ", got ", dtype_name(scales.values.dtype()), " ", shape_text(scales.values.shape()),
          "; the file is damaged or its block size is another");
+}
+
+template <class T>
+void transpose(const std::byte* from, int64_t rows, int64_t cols, std::byte* to) {
+  const T* source = reinterpret_cast<const T*>(from);
+  T* target = reinterpret_cast<T*>(to);
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < cols; ++c) target[c * rows + r] = source[r * cols + c];
+}
+
+BlockScales transposed(const BlockScales& scales) {
+  const int64_t rows = scales.values.dim(0), cols = scales.values.dim(1);
+  BlockScales out{Tensor::empty({cols, rows}), scales.block_cols, scales.block_rows};
+  transpose<float>(scales.values.bytes(), rows, cols, out.values.bytes());
+  return out;
 }
 
 }  // namespace
@@ -79,7 +97,13 @@ int64_t Weight::size_bytes() const {
          (scales_ ? scales_->values.size_bytes() : 0);
 }
 
-Weight Weight::packed(StorageArena* arena) const {
+std::span<const std::byte> Weight::row_bytes() const {
+  if (layout_ != Layout::rows || !defined()) return {};
+  return {data(), static_cast<size_t>(rows_ * format_info(format_).row_bytes(cols_))};
+}
+
+Weight Weight::packed(StorageArena* arena,
+                      const std::function<void(const Weight& rows)>& taken) const {
   if (layout_ == Layout::panels) return *this;
   Weight out;
   out.format_ = compute_format(format_);
@@ -91,15 +115,53 @@ Weight Weight::packed(StorageArena* arena) const {
   out.storage_ = arena ? arena->allocate(bytes * count) : Storage::allocate(bytes * count);
   std::byte* panels = out.storage_->data();
   const int64_t grain = std::max<int64_t>(1, (int64_t{1} << 18) / bytes);
-  compute_pool().parallel_for(count, grain, [&](int64_t begin, int64_t end, int) {
-    for (int64_t p = begin; p < end; ++p) pack_panel(*this, p, panels + p * bytes);
-  });
+  // In runs, so that source and panels of a large matrix are never in memory whole together.
+  const int64_t step = scales_ ? std::lcm(panel_width, scales_->block_rows) / panel_width : 1;
+  const int64_t run = taken ? std::max(step, packing_run / bytes / step * step) : count;
+  for (int64_t first = 0; first < count; first += run) {
+    const int64_t panel_end = std::min(count, first + run);
+    compute_pool().parallel_for(panel_end - first, grain, [&](int64_t begin, int64_t end, int) {
+      for (int64_t p = first + begin; p < first + end; ++p)
+        pack_panel(*this, p, panels + p * bytes);
+    });
+    const int64_t first_row = first * panel_width;
+    if (taken) taken(row_slice(first_row, std::min(rows_, panel_end * panel_width) - first_row));
+  }
   return out;
 }
 
 Weight Weight::dequantized() const {
   if (format_ == Format::f32 && layout_ == Layout::rows) return *this;
   return from_tensor(dequantized_rows(0, rows_));
+}
+
+Weight Weight::row_slice(int64_t first, int64_t count) const {
+  if (layout_ != Layout::rows || first < 0 || count < 1 || count > rows_ - first ||
+      !can_slice_at(first))
+    fail(ErrorKind::internal, "weight: no rows ", first, " to ", first + count, " of ", rows_);
+  std::optional<BlockScales> scales = scales_;
+  if (scales)
+    scales->values = scales->values.slice(first / scales->block_rows,
+                                          divide_up(first + count, scales->block_rows));
+  return from_rows(format_, count, cols_, storage_,
+                   offset_bytes_ + first * format_info(format_).row_bytes(cols_),
+                   std::move(scales));
+}
+
+Weight Weight::transposed() const {
+  if (layout_ != Layout::rows) fail(ErrorKind::internal, "weight: cannot transpose panels");
+  if (format_info(format_).block_size != 1) return dequantized().transposed();
+  const int64_t value_bytes = format_info(format_).row_bytes(1);
+  std::shared_ptr<Storage> storage = Storage::allocate(rows_ * cols_ * value_bytes);
+  if (value_bytes == 4)
+    transpose<uint32_t>(data(), rows_, cols_, storage->data());
+  else if (value_bytes == 2)
+    transpose<uint16_t>(data(), rows_, cols_, storage->data());
+  else
+    transpose<uint8_t>(data(), rows_, cols_, storage->data());
+  std::optional<BlockScales> scales;
+  if (scales_) scales = deepseek::transposed(*scales_);
+  return from_rows(format_, cols_, rows_, std::move(storage), 0, std::move(scales));
 }
 
 Tensor Weight::dequantized_rows(int64_t first, int64_t count) const {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "tensor/format.h"
 #include "tensor/tensor.h"
@@ -44,11 +46,22 @@ class Weight {
   /// The tensor of from_tensor; undefined otherwise.
   const Tensor& tensor() const { return tensor_; }
 
+  /// The bytes of all rows of a weight in rows.
+  std::span<const std::byte> row_bytes() const;
+
   /// The same matrix in panels, in memory of its own or of `arena`. Formats without a linear kernel
-  /// of their own become f32 panels first.
-  Weight packed(StorageArena* arena = nullptr) const;
+  /// of their own become f32 panels first. `taken` is given slices of rows as they are done with.
+  Weight packed(StorageArena* arena = nullptr,
+                const std::function<void(const Weight& rows)>& taken = {}) const;
   /// The same matrix as dense f32 rows.
   Weight dequantized() const;
+  /// Rows [first, first + count) of a weight in rows, sharing its bytes. With scales, `first` must
+  /// begin a block: can_slice_at.
+  Weight row_slice(int64_t first, int64_t count) const;
+  bool can_slice_at(int64_t first) const { return !scales_ || first % scales_->block_rows == 0; }
+  /// The transposed matrix of a weight in rows, in memory of its own: f32, f16, bf16 and fp8 keep
+  /// their format, blocks of other formats lie along a row and become f32.
+  Weight transposed() const;
   /// Rows [first, first + count) as f32 [count, cols].
   Tensor dequantized_rows(int64_t first, int64_t count) const;
   /// Writes row `index` as f32 [cols].

@@ -32,7 +32,7 @@ TEST(Checkpoint, ShardsReadAsOne) {
   EXPECT_EQ(checkpoint.names().front(), "t0");
   for (int i = 0; i < 7; ++i) {
     EXPECT_EQ(checkpoint.tensor(concat("t", i)).data()[5], float(i));
-    checkpoint.release(concat("t", i));
+    checkpoint.release(std::as_bytes(checkpoint.tensor(concat("t", i)).values()));
   }
   EXPECT_FALSE(checkpoint.has("t7"));
   testing::expect_refusal([&] { checkpoint.tensor("t7"); }, ErrorKind::bad_file, {"t7"});

@@ -7,12 +7,21 @@
 #include <limits>
 
 #include "formats/checkpoint.h"
+#include "ops/weight.h"
 #include "tensor/float_convert.h"
 #include "tests/formats/refusal.h"
 #include "tests/support/shared_data.h"
 
 namespace deepseek {
 namespace {
+
+/// The values of an e4m3 matrix with square blocks.
+Tensor dequantized(const Tensor& weight, const Tensor& scales, int64_t block) {
+  return Weight::from_rows(Format::fp8, weight.dim(0), weight.dim(1), weight.storage(),
+                           weight.bytes() - weight.storage()->data(),
+                           BlockScales{scales, block, block})
+      .dequantized_rows(0, weight.dim(0));
+}
 
 constexpr std::string_view suffix = "_scale_inv";
 
@@ -32,7 +41,7 @@ TEST(Fp8Blocks, ReferenceWeightsAreTheRoundedFloat32Ones) {
     const int64_t rows = packed.dim(0), cols = packed.dim(1);
     const Tensor scales =
         fp8_scales(fp8.tensor(scale_name), rows, cols, 32, 32, scale_name, fp8.path());
-    const Tensor got = dequantize_fp8(packed, scales, 32, 32);
+    const Tensor got = dequantized(packed, scales, 32);
     for (int64_t i = 0; i < got.numel(); ++i) {
       const float scale = scales.data()[i / cols / 32 * scales.dim(1) + i % cols / 32];
       const float value = original.data()[i];
@@ -49,7 +58,7 @@ TEST(Fp8Blocks, RaggedEdgesTakeTheScaleOfTheirBlock) {
   for (int64_t i = 0; i < 15; ++i) weight.bytes()[i] = std::byte{f32_to_e4m3(1)};
   const std::vector<float> values{1, 2, 3, 4, 5, 6};
   const Tensor scales = fp8_scales(Tensor::from({2, 3}, values), 3, 5, 2, 2, "w", "x");
-  const Tensor got = dequantize_fp8(weight, scales, 2, 2);
+  const Tensor got = dequantized(weight, scales, 2);
   const std::vector<float> expected{1, 1, 2, 2, 3, 1, 1, 2, 2, 3, 4, 4, 5, 5, 6};
   EXPECT_TRUE(std::ranges::equal(got.values(), expected));
 }

@@ -108,7 +108,7 @@ TEST(Gguf, TensorsOfEveryWrittenFormatAreReadBack) {
     std::vector<std::byte> expected(static_cast<size_t>(tensor.size_bytes));
     kernels::quantize_row(format, values.data(), expected.data(), 3 * 64);
     EXPECT_TRUE(std::ranges::equal(file.bytes(tensor), expected));
-    file.release(tensor);
+    file.release(file.bytes(tensor));
     std::vector<float> dequantized(values.size());
     kernels::dequantize_row(format, expected.data(), dequantized.data(), 3 * 64);
     EXPECT_TRUE(std::ranges::equal(file.to_f32(tensor).values(), dequantized));

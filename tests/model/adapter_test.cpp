@@ -41,7 +41,7 @@ TEST(PlaceAdapter, RowsOfQueriesAndKeysFollowTheOrderOfAGgufModel) {
   ModelConfig config = read_hf_config(golden / "llama_mha");
   const PeftAdapter adapter = read_peft_adapter(golden / "lora/llama_mha");
   const auto plain = place_adapter(adapter, config);
-  config.rope_pairing = RopePairingKind::interleaved;
+  config.rope_pairing = RopePairing::interleaved;
   const auto placed = place_adapter(adapter, config);
   const std::string q = "model.layers.0.self_attn.q_proj", v = "model.layers.0.self_attn.v_proj";
   EXPECT_TRUE(std::ranges::equal(placed.at(v).b.values(), plain.at(v).b.values()));

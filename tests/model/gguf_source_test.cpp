@@ -28,8 +28,8 @@ TEST(GgufConfig, EqualsTheHuggingFaceConfigOfTheSameModel) {
     ModelConfig want = config_from_json(testing::read_data(path), path.string());
     // What a GGUF file says in another way, or not at all.
     if (want.model_type == "llama" || want.model_type == "deepseek")
-      want.rope_pairing = RopePairingKind::interleaved;
-    if (want.rope_scaling.type == RopeScalingConfig::Type::llama3) {
+      want.rope_pairing = RopePairing::interleaved;
+    if (want.rope_scaling.type == RopeScaling::Type::llama3) {
       EXPECT_EQ(static_cast<int64_t>(got.rope_scaling.frequency_divisors.size()),
                 want.head_dim / 2);
       EXPECT_EQ(got.rope_scaling.frequency_divisors.front(), 1);

@@ -55,11 +55,11 @@ TEST(HfConfig, ReadsTheV3Form) {
   EXPECT_EQ(c.q_lora_rank, 1536);
   EXPECT_EQ(c.qk_head_dim(), 192);
   EXPECT_EQ(c.rope_dim(), 64);
-  EXPECT_EQ(c.rope_pairing, RopePairingKind::interleaved);
-  EXPECT_EQ(c.rope_scaling.type, RopeScalingConfig::Type::yarn);
+  EXPECT_EQ(c.rope_pairing, RopePairing::interleaved);
+  EXPECT_EQ(c.rope_scaling.type, RopeScaling::Type::yarn);
   EXPECT_EQ(c.rope_scaling.mscale_all_dim, 1.0);
-  EXPECT_EQ(c.scoring_func, ScoringFunc::sigmoid);
-  EXPECT_EQ(c.topk_method, TopkMethod::noaux_tc);
+  EXPECT_EQ(c.scoring_func, RouterScoring::sigmoid);
+  EXPECT_EQ(c.topk_method, RouterMethod::noaux_tc);
   EXPECT_EQ(c.n_group, 8);
   EXPECT_EQ(c.topk_group, 4);
   EXPECT_EQ(c.num_nextn_predict_layers, 1);

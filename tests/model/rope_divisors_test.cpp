@@ -25,8 +25,8 @@ TEST(RopeDivisors, EqualThoseStoredInAGgufFile) {
 }
 
 TEST(RopeDivisors, OfPublishedModelsLeadBackToTheirScaling) {
-  RopeScalingConfig scaling;
-  scaling.type = RopeScalingConfig::Type::llama3;
+  RopeScaling scaling;
+  scaling.type = RopeScaling::Type::llama3;
   for (const double factor : {8.0, 32.0}) {
     scaling.factor = factor;
     scaling.original_max_position_embeddings = 8192;

@@ -7,11 +7,11 @@
 #include "cli/machine.h"
 #include "cli/verbs/verbs.h"
 #include "core/cpu.h"
+#include "core/machine_memory.h"
 #include "core/text.h"
 #include "core/thread_pool.h"
 #include "formats/hub_cache.h"
 #include "kernels/families.h"
-#include "model/memory_fit.h"
 
 namespace deepseek::cli {
 namespace {
