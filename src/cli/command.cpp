@@ -33,10 +33,21 @@ void apply_cpu_level(const Flags& flags) {
   if (const auto level = flags.text("cpu")) ::setenv("DEEPSEEK_CPU", level->c_str(), 1);
 }
 
-int run_verb(std::span<const std::string_view> arguments) {
+/// Whether errors are JSON, before the flags could be read.
+bool asks_for_json(std::span<const std::string_view> words) {
+  const auto is = [](std::string_view word) { return word == "--json" || word == "--json=true"; };
+  if (std::ranges::any_of(words, is)) return true;
+  const char* variable = std::getenv(variable_name(*find_setting("json")).c_str());
+  return variable != nullptr &&
+         (variable == std::string_view("1") || variable == std::string_view("true"));
+}
+
+/// `as_json` becomes what the flags say.
+int run_verb(std::span<const std::string_view> arguments, bool& as_json) {
   const Command& command = find_command(arguments.front());
   const Flags flags = Flags::parse(command, arguments.subspan(1));
-  Console console(language_from(flags), flags.on("json"));
+  as_json = flags.on("json");
+  Console console(language_from(flags), as_json);
   apply_cpu_level(flags);
   int code = 0;
   if (flags.on("help"))
@@ -88,9 +99,9 @@ int run_command_line(std::span<const std::string_view> arguments) {
   if (words.empty()) words.push_back("help");
   if (words.front() == "-h" || words.front() == "--help") words.front() = "help";
   if (words.front() == "--version") words.front() = "version";
-  const bool as_json = std::find(words.begin(), words.end(), "--json") != words.end();
+  bool as_json = asks_for_json(words);
   try {
-    return run_verb(words);
+    return run_verb(words, as_json);
   } catch (const OutputClosed&) {
     return 0;
   } catch (const Error& error) {

@@ -39,7 +39,8 @@ class FileDescriptor {
 }
 
 int open_regular(const std::filesystem::path& path, uint64_t& size_bytes) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // A pipe without a writer would keep a blocking open waiting.
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) fail_errno(path, "open");
   struct stat info {};
   if (::fstat(fd, &info) != 0) {

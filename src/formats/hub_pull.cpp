@@ -246,15 +246,12 @@ void Puller::require_disk_space(const std::vector<RemoteFile>& files) const {
 }
 
 void Puller::fetch_all(const std::vector<RemoteFile>& files, const std::string& commit) {
+  const fs::path folder = cache_.model_folder(repo_);
+  if (fs::is_symlink(folder) || fs::is_symlink(folder / "blobs"))
+    fail(ErrorKind::bad_file, folder.string(), ": leads out of the model cache; delete the link");
   std::error_code error;
-  fs::create_directories(cache_.model_folder(repo_) / "blobs", error);
-  if (error)
-    fail(ErrorKind::bad_file, cache_.model_folder(repo_).string(),
-         ": cannot create: ", error.message());
-  if (fs::is_symlink(cache_.model_folder(repo_)) ||
-      fs::is_symlink(cache_.model_folder(repo_) / "blobs"))
-    fail(ErrorKind::bad_file, cache_.model_folder(repo_).string(),
-         ": leads out of the model cache; delete the link");
+  fs::create_directories(folder / "blobs", error);
+  if (error) fail(ErrorKind::bad_file, folder.string(), ": cannot create: ", error.message());
   require_disk_space(files);
   for (const RemoteFile& file : files) total_bytes_ += file.size_bytes;
   for (const RemoteFile& file : files) {
@@ -402,9 +399,10 @@ HubRemote HubRemote::from_environment() {
   for (const char c : remote.token)
     if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7F)
       fail(ErrorKind::invalid_input, "HF_TOKEN: holds blanks or control characters");
-  const std::string offline = variable("HF_HUB_OFFLINE");
-  remote.offline = offline == "1" || offline == "true" || offline == "TRUE" || offline == "ON" ||
-                   offline == "YES";
+  std::string offline = variable("HF_HUB_OFFLINE");
+  for (char& c : offline)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  remote.offline = offline == "1" || offline == "true" || offline == "on" || offline == "yes";
   return remote;
 }
 

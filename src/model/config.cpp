@@ -24,7 +24,8 @@ class Checker {
 
   template <class... Parts>
   [[noreturn]] void refuse(const Parts&... parts) const {
-    fail(ErrorKind::bad_file, where_, ": ", parts...);
+    fail(ErrorKind::bad_file, where_, ": ", parts...,
+         "; correct it, or take the file from the model's publication");
   }
 
   void size(const char* name, int64_t value, int64_t low, int64_t high) const {

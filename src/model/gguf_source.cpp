@@ -8,12 +8,24 @@
 
 namespace deepseek {
 
-const GgufTensor& GgufSource::find(const std::string& name) const {
+const GgufTensor& GgufSource::take(const GgufTensor& tensor) {
+  used_.emplace(tensor.name);
+  return tensor;
+}
+
+std::vector<std::string> GgufSource::unused() const {
+  std::vector<std::string> names;
+  for (const GgufTensor& tensor : file_.tensors())
+    if (!used_.contains(std::string(tensor.name))) names.emplace_back(tensor.name);
+  return names;
+}
+
+const GgufTensor& GgufSource::find(const std::string& name) {
   const std::optional<GgufPlace> place = gguf_place(name);
   if (!place)
     fail(ErrorKind::bad_file, file_.path().string(), ": tensor ", name,
          ": expected it in the file, got a GGUF file, which has no place for it");
-  return file_.get(place->name);
+  return take(file_.get(place->name));
 }
 
 void GgufSource::require_shape(const GgufTensor& tensor, const Shape& expected) const {
@@ -55,12 +67,12 @@ LatentUpWeights GgufSource::latent_up(const std::string& prefix, int64_t heads, 
   const std::string fused = gguf_place(prefix + ".kv_b_proj.weight").value().name;
   if (const GgufTensor* tensor = file_.find(fused)) {
     require_shape(*tensor, {heads * (nope + v), rank});
-    up.fused = slice(*tensor, 0, heads * (nope + v), rank);
+    up.fused = slice(take(*tensor), 0, heads * (nope + v), rank);
     return up;
   }
   const std::string block = fused.substr(0, fused.rfind("attn_kv_b"));
-  const GgufTensor& k = file_.get(block + "attn_k_b.weight");
-  const GgufTensor& value = file_.get(block + "attn_v_b.weight");
+  const GgufTensor& k = take(file_.get(block + "attn_k_b.weight"));
+  const GgufTensor& value = take(file_.get(block + "attn_v_b.weight"));
   require_shape(k, {heads, rank, nope});
   require_shape(value, {heads, v, rank});
   for (int64_t head = 0; head < heads; ++head) {

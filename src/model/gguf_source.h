@@ -2,6 +2,8 @@
 #pragma once
 
 #include <string>
+#include <unordered_set>
+#include <vector>
 
 #include "formats/gguf.h"
 #include "nn/param_source.h"
@@ -23,15 +25,20 @@ class GgufSource : public ParamSource {
   bool has(const std::string& name) const override;
   void release(const Weight& raw) override;
 
+  /// Tensors of the file that were never asked for, under their names there.
+  std::vector<std::string> unused() const;
+
   const GgufFile& file() const { return file_; }
 
  private:
-  const GgufTensor& find(const std::string& name) const;
+  const GgufTensor& find(const std::string& name);
+  const GgufTensor& take(const GgufTensor& tensor);
   void require_shape(const GgufTensor& tensor, const Shape& expected) const;
   /// Matrix `index` [rows, cols] of a tensor that is a stack of such.
   Weight slice(const GgufTensor& tensor, int64_t index, int64_t rows, int64_t cols);
 
   GgufFile file_;
+  std::unordered_set<std::string> used_;
 };
 
 }  // namespace deepseek

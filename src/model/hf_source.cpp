@@ -43,7 +43,15 @@ const SafetensorsEntry& HfSource::entry(const std::string& name, const Shape& sh
     fail(ErrorKind::bad_file, checkpoint_.path().string(), ": tensor ", name, ": expected shape ",
          shape_text(shape), ", got ", shape_text(found->shape),
          "; the file is damaged or config.json is another model's");
+  used_.insert(name);
   return *found;
+}
+
+std::vector<std::string> HfSource::unused() const {
+  std::vector<std::string> names;
+  for (const std::string_view name : checkpoint_.names())
+    if (!used_.contains(std::string(name))) names.emplace_back(name);
+  return names;
 }
 
 BlockScales HfSource::scales(const std::string& name, int64_t rows, int64_t cols) const {

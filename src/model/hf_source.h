@@ -2,6 +2,8 @@
 #pragma once
 
 #include <string>
+#include <unordered_set>
+#include <vector>
 
 #include "formats/checkpoint.h"
 #include "model/config.h"
@@ -23,6 +25,9 @@ class HfSource : public ParamSource {
   bool has(const std::string& name) const override { return checkpoint_.has(name); }
   void release(const Weight& raw) override;
 
+  /// Tensors of the file that were never asked for, under their names there.
+  std::vector<std::string> unused() const;
+
   const Checkpoint& checkpoint() const { return checkpoint_; }
 
  private:
@@ -31,6 +36,7 @@ class HfSource : public ParamSource {
 
   Checkpoint checkpoint_;
   std::optional<Fp8Config> fp8_;
+  mutable std::unordered_set<std::string> used_;
 };
 
 }  // namespace deepseek

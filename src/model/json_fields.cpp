@@ -44,7 +44,8 @@ const json& JsonFields::raw(const char* name) const {
 
 void JsonFields::refuse(const char* name, const std::string& expected) const {
   fail(ErrorKind::bad_file, where_, ": ", prefix_, name, ": expected ", expected, ", got ",
-       object_.contains(name) ? json_excerpt(raw(name)) : "nothing");
+       object_.contains(name) ? json_excerpt(raw(name)) : "nothing",
+       "; correct it, or take the file from the model's publication");
 }
 
 std::optional<int64_t> JsonFields::integer(const char* name) const {

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <charconv>
 #include <fstream>
 
 #include "formats/checkpoint.h"
@@ -24,9 +25,36 @@ bool begins_with_gguf_magic(const fs::path& path) {
   return file && std::string_view(magic, 4) == "GGUF";
 }
 
-std::unique_ptr<ParamSource> make_source(const CheckpointFiles& files, const ModelConfig& config) {
-  if (files.gguf) return std::make_unique<GgufSource>(*files.gguf);
-  return std::make_unique<HfSource>(Checkpoint::open(files.path), config);
+/// The layer that a tensor belongs to, under its name in either kind of file.
+std::optional<int64_t> layer_of(std::string_view name) {
+  for (const std::string_view prefix : {"model.layers.", "blk."}) {
+    if (!name.starts_with(prefix)) continue;
+    int64_t layer = 0;
+    const char* begin = name.data() + prefix.size();
+    if (std::from_chars(begin, name.data() + name.size(), layer).ec == std::errc()) return layer;
+  }
+  return std::nullopt;
+}
+
+/// Refuses a layer's tensor that no part of the model took: config and weights are then of two
+/// models, and what would be computed is neither. Tells of other tensors left over.
+void check_left_over(const std::vector<std::string>& names, const ModelConfig& config,
+                     const std::string& where, const NoticeSink& notice) {
+  const int64_t layers = config.num_hidden_layers;
+  for (const std::string& name : names) {
+    const std::optional<int64_t> layer = layer_of(name);
+    if (!layer) {
+      if (notice) notice(concat(where, ": tensor ", printable(name), " is not used by this model"));
+      continue;
+    }
+    const bool of_mtp = *layer >= layers && *layer < layers + config.num_nextn_predict_layers;
+    const bool derived = name.find("rotary_emb.inv_freq") != std::string::npos ||
+                         name.find("attn_rot_embd") != std::string::npos;
+    if (!of_mtp && !derived)
+      fail(ErrorKind::bad_file, where, ": tensor ", printable(name), ": expected only what a ",
+           config.model_type, " model of ", layers,
+           " layers has, got one more; take config and weights from the same publication");
+  }
 }
 
 }  // namespace
@@ -50,12 +78,20 @@ ModelConfig CheckpointFiles::read_config() const {
 
 OpenedModel open_model(const CheckpointFiles& files, const OpenOptions& options) {
   const ModelConfig config = files.read_config();
-  const std::unique_ptr<ParamSource> source = make_source(files, config);
+  std::unique_ptr<HfSource> folder;
+  std::unique_ptr<GgufSource> gguf;
+  if (files.gguf)
+    gguf = std::make_unique<GgufSource>(*files.gguf);
+  else
+    folder = std::make_unique<HfSource>(Checkpoint::open(files.path), config);
+  ParamSource& source = gguf ? static_cast<ParamSource&>(*gguf) : *folder;
   const bool trains_adapter = options.adapter && options.placement == Placement::trainable;
-  PlacingSource placing(*source, trains_adapter ? Placement::reference : options.placement,
+  PlacingSource placing(source, trains_adapter ? Placement::reference : options.placement,
                         options.notice);
   OpenedModel opened;
   opened.transformer = std::make_shared<Transformer>(config, placing, options.passes);
+  check_left_over(gguf ? gguf->unused() : folder->unused(), config, files.path.string(),
+                  options.notice);
   opened.parameters = placing.parameters();
   if (options.adapter)
     opened.parameters = attach_lora(*opened.transformer, *options.adapter, trains_adapter);

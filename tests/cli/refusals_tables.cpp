@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/stat.h>
+
 #include <cstring>
 #include <fstream>
 
@@ -196,6 +198,16 @@ void add_model_config(std::vector<Refusal>& rows) {
   rows.push_back({section, "a value of the wrong type", show, 3, config({{"vocab_size", "many"}})});
   rows.push_back(
       {section, "heads that do not divide", show, 3, config({{"num_key_value_heads", 3}})});
+  rows.push_back(
+      {section, "fewer layers than the weights have", open, 3, [](const fs::path& folder) {
+         config({{"num_hidden_layers", 1}})(folder);
+         write(folder / "ids.json", "[[1]]");
+       }});
+  rows.push_back(
+      {section, "a pipe in place of the file", show, 3, model([](const fs::path& folder) {
+         fs::remove(folder / "config.json");
+         ::mkfifo((folder / "config.json").c_str(), 0600);
+       })});
 }
 
 void add_safetensors(std::vector<Refusal>& rows) {

@@ -264,6 +264,29 @@ TEST_F(HubPull, NobodyListeningIsANetworkError) {
   EXPECT_NE(refusal("org/name", ErrorKind::network).find("HF_HUB_OFFLINE"), std::string::npos);
 }
 
+TEST_F(HubPull, OfflineIsSaidInAnyCase) {
+  for (const char* value : {"1", "True", "YES", "on"}) {
+    ::setenv("HF_HUB_OFFLINE", value, 1);
+    EXPECT_TRUE(HubRemote::from_environment().offline) << value;
+  }
+  for (const char* value : {"", "0", "false"}) {
+    ::setenv("HF_HUB_OFFLINE", value, 1);
+    EXPECT_FALSE(HubRemote::from_environment().offline) << value;
+  }
+  ::unsetenv("HF_HUB_OFFLINE");
+}
+
+TEST_F(HubPull, NothingIsWrittenThroughALinkOutOfTheCache) {
+  const TemporaryFolder outside;
+  add("config.json", "{}", false);
+  add("model.safetensors", "w", true);
+  fs::create_directories(cache.model_folder("org/name").parent_path());
+  fs::create_directory_symlink(outside.path(), cache.model_folder("org/name"));
+  EXPECT_NE(refusal("org/name", ErrorKind::bad_file).find("leads out of the model cache"),
+            std::string::npos);
+  EXPECT_TRUE(fs::is_empty(outside.path()));
+}
+
 TEST_F(HubPull, TwoDownloadsOfOneModelDoNotMix) {
   const HubLock lock(cache, "org/name");
   refusal("org/name", ErrorKind::busy);

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/kernel_suite.h"
+#include "cli/interrupt.h"
 #include "cli/model_flags.h"
 #include "cli/verbs/verbs.h"
 #include "core/cpu.h"
@@ -44,6 +45,7 @@ int run_bench_kernels(const Flags& flags, Console& console) {
                              std::to_string(int64_t(ceilings.float_gop_s)),
                              std::to_string(int64_t(ceilings.byte_gop_s))));
   bench::run_kernel_suite({ceilings, "", 0.1, [&](const bench::KernelSpeed& speed) {
+                             throw_if_interrupted();
                              if (console.json()) {
                                page["kernels"].push_back(row_of(speed));
                                return;
