@@ -40,14 +40,17 @@ constexpr const char* deepseek_v3_split =
 }  // namespace
 
 std::span<const GgufPre> known_gguf_pres() {
-  static const std::array<GgufPre, 7> pres{{
+  static const std::array<GgufPre, 10> pres{{
       {"deepseek-llm",
        {R"([\r\n])", cased_letters, punctuation, R"(\s+$)", cjk_and_hangul, R"(\p{N})"}},
       {"deepseek-coder", {R"([\r\n])", R"(\s?\p{L}+)", R"(\s?\p{P}+)", cjk_and_hangul, R"(\p{N})"}},
       {"deepseek-v3", {R"(\p{N}{1,3})", cjk_and_kana, deepseek_v3_split}},
       {"deepseek-r1-qwen", {qwen2_split}},
       {"qwen2", {qwen2_split}},
+      {"llama3", {llama3_split}, true, true},
+      {"llama-v3", {llama3_split}, true, true},
       {"llama-bpe", {llama3_split}, true, true},
+      {"gpt-2", {gpt2_split}},
       {"smollm", {R"(\p{N})", gpt2_split}},
   }};
   return pres;

@@ -14,6 +14,7 @@ struct GgufPre {
   bool ignore_merges = false, add_bos = false;
 };
 
+/// Of several names for one rule the last is the one to write.
 std::span<const GgufPre> known_gguf_pres();
 
 }  // namespace deepseek

@@ -146,13 +146,13 @@ TEST(Tokenizer, ThreadsShareOne) {
   EXPECT_EQ(wrong, std::vector<int>(4, 0));
 }
 
-TEST(Tokenizer, GgufMetadataGiveTheSameIds) {
-  const json file = tiny_tokenizer_json();
+/// The tokenizer of a GGUF file made from a tokenizer.json.
+Tokenizer as_gguf(const json& file, const char* pre) {
   const Tokenizer from_json = Tokenizer::from_tokenizer_json(file.dump(), "tiny");
   std::vector<std::string> tokens, merges;
   GgufVocabulary vocabulary;
   vocabulary.model = "gpt2";
-  vocabulary.pre = "smollm";
+  vocabulary.pre = pre;
   for (int32_t id = 0; id < from_json.vocab_size(); ++id) {
     tokens.push_back(from_json.token_piece(id));
     vocabulary.token_types.push_back(int64_t(GgufTokenType::normal));
@@ -166,13 +166,24 @@ TEST(Tokenizer, GgufMetadataGiveTheSameIds) {
   vocabulary.merges.assign(merges.begin(), merges.end());
   vocabulary.bos = from_json.find_token("<|begin|>");
   vocabulary.add_bos = true;
-  const Tokenizer tokenizer = Tokenizer::from_vocabulary(vocabulary, "tiny");
+  return Tokenizer::from_vocabulary(vocabulary, "tiny");
+}
+
+TEST(Tokenizer, GgufMetadataGiveTheSameIds) {
+  json file = tiny_tokenizer_json();
+  const Tokenizer from_json = Tokenizer::from_tokenizer_json(file.dump(), "tiny");
+  const Tokenizer tokenizer = as_gguf(file, "smollm");
   for (const std::string& text : sample_texts())
     EXPECT_EQ(tokenizer.encode(text), from_json.encode(text));
   EXPECT_EQ(tokenizer.encode("<|end|><tool>"), from_json.encode("<|end|><tool>"));
   EXPECT_EQ(tokenizer.encode("<|end|><tool>", {.parse_special = false}),
             from_json.encode("<|end|><tool>", {.parse_special = false}));
-  EXPECT_EQ(tokenizer.encode("", {.add_special = true}), Ids{int32_t(*vocabulary.bos)});
+  EXPECT_EQ(tokenizer.encode("", {.add_special = true}), Ids{*from_json.find_token("<|begin|>")});
+
+  file["pre_tokenizer"] = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", true}};
+  const Tokenizer plain = Tokenizer::from_tokenizer_json(file.dump(), "tiny");
+  for (const std::string& text : sample_texts())
+    EXPECT_EQ(as_gguf(file, "gpt-2").encode(text), plain.encode(text));
 }
 
 }  // namespace
