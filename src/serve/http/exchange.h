@@ -113,7 +113,7 @@ class Exchange {
   void summarise(RequestSummary summary);
 
  private:
-  friend class ExchangeState;
+  friend Exchange hand_out(const std::shared_ptr<ExchangeState>& state);
   explicit Exchange(std::shared_ptr<ExchangeState> state);
   std::shared_ptr<ExchangeState> state_;
   std::shared_ptr<void> guard_;

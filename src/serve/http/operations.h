@@ -10,7 +10,7 @@ namespace deepseek::serve {
 
 /// What the probes report. Each may be empty; each is called on an I/O thread and must not block.
 struct OperationsHooks {
-  std::function<Readiness()> readiness = {};  // /ready; the server's own hook as well
+  std::function<Readiness()> readiness = {};  // /ready
   std::function<std::string()> startup = {};  // JSON object for /startup; empty: done
   std::function<bool()> started = {};         // /startup is 503 until it is true
   std::function<std::string()> metrics = {};  // text for /metrics

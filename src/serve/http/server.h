@@ -60,7 +60,7 @@ struct ServerConfig {
   void validate() const;
 };
 
-/// Whether the model can answer; asked often, from I/O threads: it must not block.
+/// Whether the server can answer.
 struct Readiness {
   bool ready = true;
   std::string reason = {};  // "loading the model: 40%"
@@ -85,7 +85,9 @@ struct ServerHooks {
   /// Called for every route that is not open, before the body is read, on a handler thread. Throws
   /// RequestError (401, 402, 403, 429). Without it the server starts only when every route is open.
   std::function<std::shared_ptr<const Principal>(const HttpRequest&, const Route&)> authorise = {};
-  std::function<Readiness()> readiness = {};
+  /// Whether requests are taken at all (a model is there, or loads on demand); while they are not,
+  /// routes that are not `always` answer 503. On an I/O thread: must not block.
+  std::function<Readiness()> admission = {};
   /// On an I/O thread: must not block.
   std::function<void(const RequestRecord&)> finished = {};
   /// One line for the operator: a certificate that does not load, a listener that fails.
