@@ -17,9 +17,10 @@ std::string access_line(const RequestRecord& record);
 /// are dropped and counted.
 class AccessLog {
  public:
-  /// To standard error when `path` is empty, else appended to the file, which may be rotated under
-  /// it (reopen). Throws invalid_input when the file does not open.
+  /// To standard error when `path` is empty, else appended to the file. Throws invalid_input when
+  /// the file does not open.
   explicit AccessLog(const std::filesystem::path& path = {});
+  /// Writes what waits.
   ~AccessLog();
   AccessLog(const AccessLog&) = delete;
   AccessLog& operator=(const AccessLog&) = delete;
@@ -27,7 +28,6 @@ class AccessLog {
   void write(const RequestRecord& record);
   /// {"time":…,"level":"notice","message":…}
   void notice(const std::string& message);
-  void flush();
   int64_t dropped_lines() const;
 
  private:
