@@ -58,7 +58,8 @@ class ExchangeState;
 /// first keep-alive), so that fail() before any of them is still a plain HTTP error.
 ///
 /// After the client has left, or after finish() or fail(), sending does nothing and answers false.
-/// Dropping the last handle of an unfinished stream fails it with `internal`.
+/// Dropping the last handle of an unfinished stream fails it with `internal`; before its first byte,
+/// while a handle of its exchange is left, it is as if it had never begun.
 class EventStream {
  public:
   /// Appends to the outgoing buffer. False: the stream is over, stop producing.

@@ -154,6 +154,12 @@ void ExchangeState::summarise(RequestSummary summary) {
 void ExchangeState::dropped(bool stream) {
   Calls dropped;
   const std::lock_guard lock(mutex_);
+  if (!stream) exchange_held_ = false;
+  if (stream && phase_ == Phase::streaming && !ever_sent_ && !head_sent_ && exchange_held_) {
+    // As if it had never begun: the handler may still answer, or be on its way out with an error.
+    phase_ = Phase::open;
+    return;
+  }
   if (phase_ != (stream ? Phase::streaming : Phase::open)) return;
   withheld_ = stream ? "the stream was dropped before its end" : "the handler gave no answer";
   fail_locked(as_request_error(std::make_exception_ptr(Error(ErrorKind::internal, withheld_))));
@@ -186,7 +192,7 @@ void ExchangeState::wrote(size_t size) {
 
 bool ExchangeState::commit_head() {
   const std::lock_guard lock(mutex_);
-  if (phase_ == Phase::replied) return false;
+  if (phase_ == Phase::replied || phase_ == Phase::open) return false;
   head_sent_ = true;
   return true;
 }

@@ -47,7 +47,7 @@ class ExchangeState : public std::enable_shared_from_this<ExchangeState> {
   /// Of the bytes taken, so many have left.
   void wrote(size_t size);
   /// The status line is about to leave, so that a failure can only be an event. False when the
-  /// answer has become a plain reply, whose status line it is to be.
+  /// answer is no stream any more.
   bool commit_head();
   /// The client left or is let go: nothing is taken after this. False when the answer was complete.
   bool close(ClosedBecause why);
@@ -81,6 +81,7 @@ class ExchangeState : public std::enable_shared_from_this<ExchangeState> {
   bool woken_ = false;
   bool head_sent_ = false;
   bool ever_sent_ = false;
+  bool exchange_held_ = true;  // an Exchange handle is left
   bool overflowed_ = false;
   std::optional<HttpReply> reply_;
   StreamReply stream_;
