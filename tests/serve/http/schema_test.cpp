@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "serve/http/request_error.h"
+#include "serve/http/schema_openapi.h"
+#include "serve/http/schema_validate.h"
+
+namespace deepseek::serve {
+namespace {
+
+using Json = nlohmann::json;
+
+SchemaSet chat_schemas() {
+  SchemaSet schemas;
+  schemas.add("Chat", Json::parse(R"({
+    "type": "object", "required": ["messages"],
+    "properties": {
+      "messages": {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Message"}},
+      "temperature": {"type": ["number", "null"], "minimum": 0, "maximum": 2},
+      "n": {"type": "integer", "minimum": 1, "maximum": 128},
+      "min_p": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+      "user_id": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,8}$"},
+      "stop": {"anyOf": [{"type": "string"}, {"type": "null"},
+                         {"type": "array", "maxItems": 2, "items": {"type": "string"}}]},
+      "logit_bias": {"type": "object", "additionalProperties": {"type": "number"}},
+      "strict": {"type": "object", "additionalProperties": false,
+                 "properties": {"a": {"const": 1}}}
+    }})"));
+  schemas.add("Message", Json::parse(R"({
+    "type": "object", "required": ["role"],
+    "properties": {"role": {"enum": ["user", "system"]},
+                   "content": {"anyOf": [{"type": "string", "maxLength": 5}, {"type": "array",
+                     "items": {"type": "object", "properties": {"type": {"const": "text"}}}}]}}})"));
+  schemas.check();
+  return schemas;
+}
+
+struct Case {
+  const char* body;
+  const char* param;  // null: fits
+  bool wrong_type;
+};
+
+TEST(Schema, NamesTheFirstOffence) {
+  const SchemaSet schemas = chat_schemas();
+  const Case cases[] = {
+      {R"({"messages":[{"role":"user","content":"hi"}]})", nullptr, false},
+      {R"({"messages":[{"role":"user"}],"unknown":{"x":1},"temperature":null})", nullptr, false},
+      {R"({})", "messages", true},
+      {R"({"messages":"x"})", "messages", true},
+      {R"({"messages":[]})", "messages", false},
+      {R"({"messages":[{"role":"user"},{"content":"x"}]})", "messages[1].role", true},
+      {R"({"messages":[{"role":"robot"}]})", "messages[0].role", false},
+      {R"({"messages":[{"role":"user","content":"longer"}]})", "messages[0].content", false},
+      {R"({"messages":[{"role":"user","content":"猫猫猫猫猫"}]})", nullptr, false},
+      {R"({"messages":[{"role":"user","content":[{"type":"x"}]}]})", "messages[0].content[0].type",
+       false},
+      {R"({"messages":[{"role":"user","content":5}]})", "messages[0].content", true},
+      {R"({"messages":[{"role":"user"}],"temperature":"hot"})", "temperature", true},
+      {R"({"messages":[{"role":"user"}],"temperature":2.1})", "temperature", false},
+      {R"({"messages":[{"role":"user"}],"n":1.5})", "n", true},
+      {R"({"messages":[{"role":"user"}],"n":2.0})", nullptr, false},
+      {R"({"messages":[{"role":"user"}],"n":-9223372036854775808})", "n", false},
+      {R"({"messages":[{"role":"user"}],"n":18446744073709551615})", "n", false},
+      {R"({"messages":[{"role":"user"}],"n":true})", "n", true},
+      {R"({"messages":[{"role":"user"}],"min_p":0})", "min_p", false},
+      {R"({"messages":[{"role":"user"}],"min_p":1})", "min_p", false},
+      {R"({"messages":[{"role":"user"}],"user_id":"a b"})", "user_id", false},
+      {R"({"messages":[{"role":"user"}],"user_id":"abcdefghi"})", "user_id", false},
+      {R"({"messages":[{"role":"user"}],"stop":["a","b","c"]})", "stop", false},
+      {R"({"messages":[{"role":"user"}],"stop":["a",1]})", "stop[1]", true},
+      {R"({"messages":[{"role":"user"}],"stop":7})", "stop", true},
+      {R"({"messages":[{"role":"user"}],"logit_bias":{"5":"x"}})", "logit_bias.5", true},
+      {R"({"messages":[{"role":"user"}],"strict":{"b":1}})", "strict.b", true},
+      {R"({"messages":[{"role":"user"}],"strict":{"a":2}})", "strict.a", false},
+  };
+  for (const Case& test : cases) {
+    SCOPED_TRACE(test.body);
+    const auto offence = first_offence(Json::parse(test.body), "Chat", schemas);
+    ASSERT_EQ(offence.has_value(), test.param != nullptr) << (offence ? offence->message : "");
+    if (!offence) continue;
+    EXPECT_EQ(offence->param, test.param);
+    EXPECT_EQ(offence->wrong_type, test.wrong_type) << offence->message;
+  }
+}
+
+int status_of_body(const std::string& body, const std::string& type = "application/json") {
+  HttpRequest request;
+  request.body = body;
+  if (!type.empty()) request.headers.set("Content-Type", type);
+  try {
+    checked_body(request, "Chat", chat_schemas());
+    return 200;
+  } catch (const RequestError& error) {
+    return error.status();
+  }
+}
+
+TEST(Schema, BodiesHaveTheirStatus) {
+  const std::string good = R"({"messages":[{"role":"user"}]})";
+  EXPECT_EQ(status_of_body(good), 200);
+  EXPECT_EQ(status_of_body(good, "application/json; charset=utf-8"), 200);
+  EXPECT_EQ(status_of_body(good, ""), 200);
+  EXPECT_EQ(status_of_body(good, "text/plain"), 415);
+  for (const std::string& bad :
+       {std::string(), std::string("{"), std::string("[]"), std::string("{\"a\":\"\xff\"}"),
+        std::string("{\"a\":1e999}"), "{\"a\":" + std::string(100'000, '[')})
+    EXPECT_EQ(status_of_body(bad), 400) << bad.substr(0, 20);
+  EXPECT_EQ(status_of_body(R"({"messages":"x"})"), 400);
+  EXPECT_EQ(status_of_body(R"({"messages":[]})"), 422);
+  HttpRequest request;
+  request.body = "{\n \"a\": tru}";
+  try {
+    parse_json_body(request);
+    FAIL();
+  } catch (const RequestError& error) {
+    EXPECT_STREQ(error.what(), "the body is not valid JSON at line 2, column 10");
+  }
+}
+
+TEST(Schema, RefusesSchemasOutsideItsSubset) {
+  SchemaSet schemas;
+  EXPECT_THROW(schemas.add("A", {{"minimun", 1}}), Error);
+  EXPECT_THROW(schemas.add("A", {{"type", "int"}}), Error);
+  EXPECT_THROW(schemas.add("A", {{"pattern", "(a+)+$"}}), Error);
+  EXPECT_THROW(schemas.add("A", {{"properties", {{"x", {{"oops", 1}}}}}}), Error);
+  schemas.add("A", {{"$ref", "#/components/schemas/B"}});
+  EXPECT_THROW(schemas.check(), Error);
+  EXPECT_THROW(schemas.add("A", {{"type", "string"}}), Error);
+}
+
+TEST(Schema, OpenApiIsTheTableOfRoutes) {
+  Router router;
+  router.add({"POST",
+              "/v1/chat/completions",
+              Access::scope("inference"),
+              answering([](const HttpRequest&) { return HttpReply{}; }),
+              {.summary = "Chat.", .request_schema = "Chat", .reply_schema = "Message"}});
+  router.add({"GET", "/v1/models/{model*}", Access::open(),
+              answering([](const HttpRequest&) { return HttpReply{}; })});
+  const Json document = openapi_document(router, chat_schemas(), {"t", "1", "d", "/p"});
+  EXPECT_EQ(document["openapi"], "3.1.0");
+  EXPECT_EQ(document["servers"], Json::parse(R"([{"url":"/p"}])"));
+  const Json& chat = document["paths"]["/v1/chat/completions"]["post"];
+  EXPECT_EQ(chat["operationId"], "post_v1_chat_completions");
+  EXPECT_EQ(chat["security"], Json::parse(R"([{"bearer":["inference"]}])"));
+  EXPECT_EQ(chat["requestBody"]["content"]["application/json"]["schema"]["$ref"],
+            "#/components/schemas/Chat");
+  EXPECT_EQ(chat["responses"]["200"]["content"]["application/json"]["schema"]["$ref"],
+            "#/components/schemas/Message");
+  const Json& model = document["paths"]["/v1/models/{model}"]["get"];
+  EXPECT_EQ(model["security"], Json::array());
+  EXPECT_EQ(model["parameters"][0]["name"], "model");
+  EXPECT_EQ(document["components"]["schemas"]["Chat"]["type"], "object");
+  EXPECT_EQ(document["components"]["schemas"]["Error"]["required"], Json::array({"error"}));
+  router.add({"POST",
+              "/x",
+              Access::open(),
+              answering([](const HttpRequest&) { return HttpReply{}; }),
+              {.request_schema = "Missing"}});
+  EXPECT_THROW(openapi_document(router, chat_schemas(), {}), Error);
+}
+
+}  // namespace
+}  // namespace deepseek::serve
