@@ -22,8 +22,9 @@ std::string_view finish_reason_name(FinishReason reason);
 
 /// How reasoning is told apart from the answer, and how long it may be.
 struct ThinkingOptions {
-  std::vector<int32_t> open, close;  // token ids that begin and end reasoning, as the model has them
-  bool open_at_start = false;        // the prompt ends inside reasoning
+  std::vector<int32_t> open,
+      close;                   // token ids that begin and end reasoning, as the model has them
+  bool open_at_start = false;  // the prompt ends inside reasoning
   /// Tokens of reasoning after which `forced_close` is written in the model's stead; -1: no limit.
   int64_t budget = -1;
   std::vector<int32_t> forced_close;  // empty: `close`
@@ -47,6 +48,7 @@ struct ContinuationPiece {
   std::string text;                  // became final with it; may be empty, or from tokens before
   std::optional<int32_t> token;      // none when the answer ended without one
   std::optional<Logprobs> logprobs;  // of the token, when asked for
+  bool thinking = false;             // the token is reasoning or a marker of it
 };
 
 /// One answer as it grows: draws each token, sees the end tokens, stop strings, limits and the
@@ -82,7 +84,7 @@ class Continuation {
   int32_t draw(std::span<const float> logits, int64_t position);
   std::optional<int32_t> forced_token();
   bool constrained() const { return options_.constraint != nullptr && !thinking_; }
-  void follow_thinking(int32_t token);
+  void follow_thinking();
   int64_t remaining() const;
   ContinuationPiece finish_with(FinishReason reason, ContinuationPiece piece);
 

@@ -43,9 +43,9 @@ class SchedulerObserver {
  public:
   virtual ~SchedulerObserver() = default;
   virtual void step(double /*seconds*/, int64_t /*decode_rows*/, int64_t /*prefill_rows*/) {}
-  virtual void queued(double /*seconds*/) {}            // until the prompt began
-  virtual void first_token(double /*seconds*/) {}       // since submission
-  virtual void inter_token(double /*seconds*/) {}       // between two tokens of a choice
+  virtual void queued(double /*seconds*/) {}       // until the prompt began
+  virtual void first_token(double /*seconds*/) {}  // since submission
+  virtual void inter_token(double /*seconds*/) {}  // between two tokens of a choice
   /// A request ended. `reason` is that of its first choice.
   virtual void finished(const Usage& /*usage*/, const Timings& /*timings*/,
                         FinishReason /*reason*/) {}

@@ -40,7 +40,7 @@ struct Delta {
   std::string text;
   std::vector<int32_t> tokens;
   std::vector<Logprobs> logprobs;  // one a token, when asked for
-  bool thinking = false;           // the tokens are reasoning, its closing marker included
+  bool thinking = false;           // the tokens are reasoning or a marker of it
 };
 
 /// A choice has ended; nothing more of it comes.
