@@ -189,9 +189,9 @@ void Scheduler::Worker::execute(const std::vector<Part>& parts) {
   const SchedulerTime drawn = now();
   for (Draw& one : draws) deliver(one, drawn);
   for (const Part& part : parts)  // nothing to draw: an embedding, or a prompt that was only scored
-    if (part.run->begun && (!part.run->answer || part.run->answer->finish()))
-      for (const auto& run : part.run->job->runs)
-        if (run->stage != Run::Stage::done) finish_run(*run);
+    for (const auto& run : part.run->job->runs)
+      if (run->stage != Run::Stage::done && run->begun && (!run->answer || run->answer->finish()))
+        finish_run(*run);
   std::vector<int64_t> done;
   for (const Part& part : parts)
     if (done.empty() || done.back() != part.run->job->id) done.push_back(part.run->job->id);
