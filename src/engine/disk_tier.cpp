@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <ctime>
 #include <optional>
 #include <utility>
 
@@ -58,6 +59,14 @@ class Descriptor {
  private:
   int number_;
 };
+
+/// Marks a file as used now. The kernel's own times are too coarse to put files in order.
+void mark_used(int file) {
+  timespec time{};
+  ::clock_gettime(CLOCK_REALTIME, &time);
+  const std::array<timespec, 2> both{time, time};
+  ::futimens(file, both.data());
+}
 
 bool write_all(int file, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
@@ -288,6 +297,7 @@ void DiskTier::store(const Write& write) {
     const Descriptor file(unfinished, O_WRONLY | O_CREAT | O_TRUNC);
     good = file.number() >= 0 && write_all(file.number(), std::as_bytes(std::span(&header, 1))) &&
            write_all(file.number(), write.page);
+    if (good) mark_used(file.number());
   }
   if (!good || ::rename(unfinished.c_str(), path.c_str()) != 0) {
     const std::string why = std::strerror(errno);
@@ -319,7 +329,7 @@ bool DiskTier::load(const PageKey& key, std::byte* destination) {
       const Header want = header_of(model_, key, page);
       good = std::memcmp(&header, &want, sizeof header) == 0;
     }
-    if (good) ::futimens(file.number(), nullptr);  // used now, also for the next start
+    if (good) mark_used(file.number());
   }
   if (!good) {
     std::error_code error;

@@ -149,6 +149,12 @@ class Bench {
   ~Bench() { scheduler.reset(); }
 };
 
+inline SampleOptions seeded(uint64_t seed) {
+  SampleOptions sample;
+  sample.seed = seed;
+  return sample;
+}
+
 /// The definition: one sequence, one token a step, the plain sampler.
 inline Tokens plain_answer(const std::shared_ptr<const Transformer>& model, const Tokens& prompt,
                            const SampleOptions& sample, int64_t count,

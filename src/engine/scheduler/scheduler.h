@@ -75,10 +75,10 @@ class Scheduler {
   struct Model {
     Engine* engine = nullptr;
     const Tokenizer* tokenizer = nullptr;  // null: answers have no text
-    std::set<int32_t> end_tokens;
+    std::set<int32_t> end_tokens = {};
     int64_t context_length = 0;
     /// Tells apart models, adapters and arithmetic whose cached pages must not be mixed.
-    std::string fingerprint;
+    std::string fingerprint = {};
   };
 
   /// The model must outlive it. Throws invalid_input for options out of range.
