@@ -65,6 +65,31 @@ void Engine::truncate(SequenceId id, int64_t length) {
   sequence.length = length;
 }
 
+PagePool::PageId Engine::filled_page(SequenceId id, int64_t index) const {
+  const Sequence& sequence = find(id);
+  if (index < 0 || (index + 1) * tokens_per_page > sequence.length)
+    fail(ErrorKind::invalid_input, "engine: sequence ", id, " of ", sequence.length,
+         " tokens has no filled page ", index);
+  return sequence.pages[static_cast<size_t>(index)];
+}
+
+void Engine::append_page(SequenceId id, PagePool::PageId page) {
+  Sequence& sequence = find(id);
+  if (sequence.length % tokens_per_page != 0)
+    fail(ErrorKind::invalid_input, "engine: sequence ", id, " of ", sequence.length,
+         " tokens ends within a page; another cannot follow");
+  pool_.retain(page);
+  sequence.pages.push_back(page);
+  sequence.length += tokens_per_page;
+}
+
+void Engine::replace_page(SequenceId id, int64_t index, PagePool::PageId page) {
+  const PagePool::PageId old = filled_page(id, index);
+  pool_.retain(page);
+  find(id).pages[static_cast<size_t>(index)] = page;
+  pool_.release(old);
+}
+
 int64_t Engine::pages_needed(SequenceId id, int64_t tokens) const {
   const Sequence& sequence = find(id);
   const int64_t more =

@@ -40,6 +40,7 @@ class Engine {
 
   const Transformer& model() const { return *model_; }
   const PagePool& pool() const { return pool_; }
+  PagePool& pool() { return pool_; }
 
   /// A new, empty sequence.
   SequenceId add();
@@ -50,6 +51,15 @@ class Engine {
   int64_t length(SequenceId sequence) const;
   /// Forgets everything after the first `length` tokens.
   void truncate(SequenceId sequence, int64_t length);
+
+  /// The sequence's filled page that holds positions 64 index and following. Throws invalid_input
+  /// when it has none there.
+  PagePool::PageId filled_page(SequenceId sequence, int64_t index) const;
+  /// Appends the 64 tokens of a filled page, which the sequence owns too from now on. Its length
+  /// must be a multiple of 64.
+  void append_page(SequenceId sequence, PagePool::PageId page);
+  /// Owns `page` instead of the filled one at `index`; they must hold the same.
+  void replace_page(SequenceId sequence, int64_t index, PagePool::PageId page);
 
   /// Pages that appending `tokens` to the sequence would take from the pool.
   int64_t pages_needed(SequenceId sequence, int64_t tokens) const;

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <chrono>
 
-#include "engine/stop.h"
-
 namespace deepseek {
 namespace {
 
@@ -14,18 +12,6 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 }  // namespace
-
-std::string_view finish_reason_name(FinishReason reason) {
-  switch (reason) {
-    case FinishReason::stop:
-      return "stop";
-    case FinishReason::length:
-      return "length";
-    case FinishReason::cancelled:
-      return "cancelled";
-  }
-  return "stop";
-}
 
 Conversation::Conversation(TextModel& model) : model_(model), sequence_(model.engine().add()) {}
 
@@ -72,9 +58,15 @@ Generated Conversation::generate(const std::vector<int32_t>& prompt, const Gener
   if (prompt_tokens > model_.context_length())
     fail(ErrorKind::invalid_input, "prompt: ", prompt_tokens, " tokens, but the context holds ",
          model_.context_length(), "; shorten it or raise --ctx");
-  Sampler sampler(options.sample, model_.config().vocab_size);
-  StopMatcher stops(options.stop);
-  StreamDecoder decoder(model_.tokenizer());
+  const int64_t room = model_.context_length() - prompt_tokens;
+  ContinuationOptions how;
+  how.sample = options.sample;
+  how.max_tokens = options.max_tokens < 0 ? room : std::min(room, options.max_tokens);
+  how.stop = options.stop;
+  if (!options.ignore_end) how.end_tokens = model_.end_tokens();
+  how.logprobs = options.logprobs;
+  how.top_logprobs = options.top_logprobs;
+  Continuation answer(std::move(how), &model_.tokenizer(), model_.config().vocab_size);
   Generated out;
   out.prompt_tokens = prompt_tokens;
   const auto show = [&](std::string_view piece) {
@@ -87,34 +79,19 @@ Generated Conversation::generate(const std::vector<int32_t>& prompt, const Gener
   Tensor logits = prefill(prompt, options, out);
   out.prefill_seconds = seconds_since(start);
   start = std::chrono::steady_clock::now();
-  sampler.add_prompt(prompt);
-  const int64_t room = model_.context_length() - prompt_tokens;
-  const int64_t limit = options.max_tokens < 0 ? room : std::min(room, options.max_tokens);
-  out.finish = logits.defined() ? FinishReason::length : FinishReason::cancelled;
-  while (logits.defined() && static_cast<int64_t>(out.tokens.size()) < limit) {
-    if (options.cancelled && options.cancelled()) {
-      out.finish = FinishReason::cancelled;
+  answer.add_prompt(prompt);
+  while (!answer.finish()) {
+    if (!logits.defined() || (options.cancelled && options.cancelled())) {
+      show(answer.end(FinishReason::cancelled));
       break;
     }
-    const int32_t token = sampler.sample(logits.values(), static_cast<int64_t>(held_.size()));
-    if (!options.ignore_end && model_.end_tokens().contains(token)) {
-      out.finish = FinishReason::stop;
-      break;
-    }
-    sampler.add_output(token);
-    out.tokens.push_back(token);
-    if (options.logprobs)
-      out.logprobs.push_back(log_probabilities(logits.values(), token, options.top_logprobs));
-    show(stops.feed(decoder.push(token)));
-    if (stops.matched()) break;
-    if (static_cast<int64_t>(out.tokens.size()) < limit)
-      logits = step({token}, StepSpan::Logits::last).logits;
+    ContinuationPiece piece = answer.advance(logits.values(), static_cast<int64_t>(held_.size()));
+    if (piece.logprobs) out.logprobs.push_back(*std::move(piece.logprobs));
+    show(piece.text);
+    if (!answer.finish()) logits = step({*piece.token}, StepSpan::Logits::last).logits;
   }
-  if (!stops.matched()) show(stops.feed(decoder.finish()));
-  if (stops.matched())
-    out.finish = FinishReason::stop;
-  else
-    show(stops.finish());
+  out.tokens = answer.tokens();
+  out.finish = *answer.finish();
   out.decode_seconds = seconds_since(start);
   return out;
 }

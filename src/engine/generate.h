@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/sampler.h"
+#include "engine/continuation.h"
 #include "engine/text_model.h"
 
 namespace deepseek {
@@ -22,9 +22,6 @@ struct GenerateOptions {
   /// Asked after every step; true ends the generation with what there is.
   std::function<bool()> cancelled;
 };
-
-enum class FinishReason { stop, length, cancelled };
-std::string_view finish_reason_name(FinishReason reason);
 
 struct Generated {
   std::string text;

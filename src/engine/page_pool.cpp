@@ -33,10 +33,28 @@ std::optional<PagePool::PageId> PagePool::allocate() {
   return id;
 }
 
-void PagePool::release(PageId page) {
-  if (--pages_[static_cast<size_t>(page)].owners > 0) return;
-  free_.push_back(page);
+void PagePool::retain(PageId id) {
+  Page& page = pages_[static_cast<size_t>(id)];
+  reclaimable_pages_ -= page.reclaimable() ? 1 : 0;
+  ++page.owners;
+}
+
+void PagePool::release(PageId id) {
+  Page& page = pages_[static_cast<size_t>(id)];
+  reclaimable_pages_ -= page.reclaimable() ? 1 : 0;
+  --page.owners;
+  reclaimable_pages_ += page.reclaimable() ? 1 : 0;
+  if (page.owners > 0) return;
+  page.cached = false;
+  free_.push_back(id);
   --used_pages_;
+}
+
+void PagePool::set_cached(PageId id, bool cached) {
+  Page& page = pages_[static_cast<size_t>(id)];
+  reclaimable_pages_ -= page.reclaimable() ? 1 : 0;
+  page.cached = cached;
+  reclaimable_pages_ += page.reclaimable() ? 1 : 0;
 }
 
 }  // namespace deepseek

@@ -22,11 +22,15 @@ class PagePool {
   const CacheLayout& layout() const { return layout_; }
   int64_t total_pages() const { return total_pages_; }
   int64_t free_pages() const { return total_pages_ - used_pages_; }
+  /// Pages that only the prefix cache owns: it can give them up.
+  int64_t reclaimable_pages() const { return reclaimable_pages_; }
 
   /// A page owned once, or nothing when all are in use.
   std::optional<PageId> allocate();
-  void retain(PageId page) { ++pages_[static_cast<size_t>(page)].owners; }
+  void retain(PageId page);
   void release(PageId page);
+  /// One of the page's owners is the prefix cache, or is so no longer. It still owns it.
+  void set_cached(PageId page, bool cached);
   bool is_shared(PageId page) const { return pages_[static_cast<size_t>(page)].owners > 1; }
   std::byte* data(PageId page) const { return pages_[static_cast<size_t>(page)].memory->data(); }
 
@@ -34,10 +38,12 @@ class PagePool {
   struct Page {
     std::shared_ptr<Storage> memory;
     int32_t owners = 0;
+    bool cached = false;
+    bool reclaimable() const { return cached && owners == 1; }
   };
 
   CacheLayout layout_;
-  int64_t total_pages_ = 0, used_pages_ = 0;
+  int64_t total_pages_ = 0, used_pages_ = 0, reclaimable_pages_ = 0;
   std::vector<Page> pages_;
   std::vector<PageId> free_;
 };

@@ -2,6 +2,7 @@
 #include "engine/sampler.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -19,6 +20,26 @@ void check_range(const char* field, double value, double low, double high) {
   if (!(value >= low && value <= high))
     fail(ErrorKind::invalid_input, field, ": expected a number from ", low, " to ", high, ", got ",
          value);
+}
+
+[[noreturn]] void fail_nothing_allowed() {
+  fail(ErrorKind::invalid_input,
+       "the constraint on the answer allows none of the model's tokens; it cannot go on");
+}
+
+int64_t first_allowed_largest(std::span<const float> logits, std::span<const uint64_t> mask) {
+  largest_logit(logits);  // refuses damaged weights
+  int64_t best = -1;
+  float value = -std::numeric_limits<float>::infinity();
+  for (size_t word = 0; word < mask.size(); ++word)
+    for (uint64_t bits = mask[word]; bits != 0; bits &= bits - 1) {
+      const size_t id = word * 64 + size_t(std::countr_zero(bits));
+      if (id >= logits.size() || !(logits[id] > value)) continue;
+      value = logits[id];
+      best = int64_t(id);
+    }
+  if (best < 0) fail_nothing_allowed();
+  return best;
 }
 
 /// More probable first; ties by lowest id.
@@ -92,6 +113,17 @@ void Sampler::adjust(std::span<const float> logits) {
     values_[size_t(token)] -=
         options_.frequency_penalty * double(count) + options_.presence_penalty;
   for (const auto& [token, bias] : options_.logit_bias) values_[size_t(token)] += bias;
+}
+
+void Sampler::drop_masked(std::span<const uint64_t> mask) {
+  largest_logit(values_);  // tells damaged weights from a mask that leaves nothing
+  bool left = false;
+  for (size_t id = 0; id < values_.size(); ++id) {
+    if ((mask[id / 64] >> (id % 64) & 1) == 0)
+      values_[id] = -std::numeric_limits<double>::infinity();
+    left |= values_[id] > -std::numeric_limits<double>::infinity();
+  }
+  if (!left) fail_nothing_allowed();
 }
 
 // Leaves all weights in values_, or with filters in kept_ what they keep; never normalised.
@@ -208,9 +240,12 @@ int32_t Sampler::draw_from_kept(double uniform) const {
   return kept_.back().id;
 }
 
-int32_t Sampler::sample(std::span<const float> logits, int64_t position) {
-  if (options_.temperature == 0 && !adjusts()) return int32_t(first_largest(logits));
+int32_t Sampler::sample(std::span<const float> logits, int64_t position,
+                        std::span<const uint64_t> mask) {
+  if (options_.temperature == 0 && !adjusts())
+    return int32_t(mask.empty() ? first_largest(logits) : first_allowed_largest(logits, mask));
   adjust(logits);
+  if (!mask.empty()) drop_masked(mask);
   if (options_.temperature == 0) return int32_t(first_largest(values_));
   weigh();
   const double uniform = random_.uniform(uint64_t(position));
@@ -240,10 +275,7 @@ Logprobs log_probabilities(std::span<const float> logits, int32_t chosen, int64_
   const int64_t vocab = int64_t(logits.size());
   if (chosen < 0 || chosen >= vocab)
     fail(ErrorKind::invalid_input, "token id: expected 0 to ", vocab - 1, ", got ", chosen);
-  std::vector<double> values(logits.begin(), logits.end());
-  const double largest = largest_logit(logits);
-  exp_scaled(values, largest, 1);
-  const double log_total = largest + std::log(sum_of(values));
+  const double log_total = log_sum_exp(logits);
   const auto logprob = [&](int32_t token) {
     return TokenLogprob{token, double(logits[size_t(token)]) - log_total};
   };

@@ -45,7 +45,10 @@ class Sampler {
 
   /// The token at `position` (the number of tokens before it). logits [vocab]. Throws bad_file when
   /// a logit is NaN or infinite, or all are -infinity: weights that overflow. Does not add_output.
-  int32_t sample(std::span<const float> logits, int64_t position);
+  /// With a mask [(vocab + 63) / 64] only tokens whose bit t % 64 of word t / 64 is set can be
+  /// drawn; throws invalid_input when there is none with a probability.
+  int32_t sample(std::span<const float> logits, int64_t position,
+                 std::span<const uint64_t> mask = {});
 
   /// The distribution that sample draws from: [vocab], zero for what the filters dropped.
   std::vector<double> probabilities(std::span<const float> logits);
@@ -60,6 +63,7 @@ class Sampler {
   bool filters() const;
   void check_token(int32_t token) const;
   void adjust(std::span<const float> logits);
+  void drop_masked(std::span<const uint64_t> mask);
   void weigh();
   void keep_top_k();
   void keep_top_p(double total);

@@ -101,4 +101,23 @@ double sum_of(std::span<const double> values) {
   return total;
 }
 
+// The order of sum_of over the whole, a block at a time.
+double log_sum_exp(std::span<const float> logits) {
+  const double shift = largest_logit(logits);
+  std::array<double, lanes> sums{};
+  std::array<double, 32 * lanes> block;
+  for (size_t at = 0; at < logits.size(); at += block.size()) {
+    const size_t count = std::min(block.size(), logits.size() - at);
+    std::copy_n(logits.begin() + ptrdiff_t(at), count, block.begin());
+    exp_scaled({block.data(), count}, shift, 1);
+    size_t i = 0;
+    for (; i + lanes <= count; i += lanes)
+      for (size_t l = 0; l < lanes; ++l) sums[l] += block[i + l];
+    for (; i < count; ++i) sums[0] += block[i];
+  }
+  double total = 0;
+  for (const double sum : sums) total += sum;
+  return shift + std::log(total);
+}
+
 }  // namespace deepseek

@@ -22,4 +22,7 @@ void exp_scaled(std::span<double> values, double shift, double temperature);
 /// Sum in a fixed order over several lanes.
 double sum_of(std::span<const double> values);
 
+/// log(sum(exp(logits))); throws as largest_logit.
+double log_sum_exp(std::span<const float> logits);
+
 }  // namespace deepseek

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/machine_memory.h"
+#include "engine/fingerprint.h"
 #include "formats/builtin_templates.h"
 #include "formats/gguf_vocabulary.h"
 #include "formats/template_source.h"
@@ -117,6 +118,7 @@ TextModel::TextModel(const std::filesystem::path& path, const TextModelOptions& 
   engine_ = std::make_unique<Engine>(
       opened.transformer, Engine::Options{.cache_bytes = cache_budget(options, layout, context),
                                           .cache_dtype = cache_dtype});
+  fingerprint_ = model_fingerprint(path, options.adapter, dtype_name(cache_dtype));
   context_length_ = std::min(context, engine_->pool().total_pages() * tokens_per_page);
 }
 

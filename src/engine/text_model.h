@@ -50,6 +50,11 @@ class TextModel {
   /// Tokens that end a generation, from every place the checkpoint names them.
   const std::set<int32_t>& end_tokens() const { return end_tokens_; }
 
+  /// Tells apart checkpoints, adapters and arithmetic: pages computed under one are never taken for
+  /// another's. Made of names, sizes, times and samples of the files, so that it costs nothing to
+  /// speak of; equal files that were copied may differ.
+  const std::string& fingerprint() const { return fingerprint_; }
+
   bool has_chat_template() const;
   /// The prompt of a chat: a JSON object with `messages` and what else the template reads; special
   /// tokens are filled in. Throws invalid_input when the checkpoint has no template.
@@ -65,6 +70,7 @@ class TextModel {
   std::optional<Tokenizer> tokenizer_;
   std::unique_ptr<Chat> chat_;
   std::set<int32_t> end_tokens_;
+  std::string fingerprint_;
   std::unique_ptr<Engine> engine_;
   int64_t context_length_ = 0;
 };
