@@ -269,11 +269,13 @@ class Matcher {
   struct Place {
     std::shared_ptr<class Space> space;
     int32_t set;
-    bool ended;
+    bool ended = false;
+    bool complete = false, open = false;
+    int32_t need = 0;
   };
-  const Place& here() const { return places_.back(); }
-  Place current();
   void push(Place place);
+  /// The present set, carried into the space that is in use.
+  int32_t enter();
 
   Constraint constraint_;
   std::vector<Place> places_;  // the last is now
