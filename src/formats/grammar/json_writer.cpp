@@ -173,7 +173,8 @@ Node JsonWriter::canonical_chars(const CharSet& set) {
   std::vector<Node> options;
   const CharSet plain = set.without(escaped_chars());
   if (!plain.empty()) options.push_back(builder_.parts().chars(plain));
-  for (const CharRange& range : set.intersection(escaped_chars()).ranges())
+  const CharSet escaped = set.intersection(escaped_chars());
+  for (const CharRange& range : escaped.ranges())
     for (char32_t c = range.first; c <= range.last; ++c)
       options.push_back(builder_.literal(escape_of(c)));
   return builder_.choice(options);
