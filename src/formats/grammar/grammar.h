@@ -162,7 +162,7 @@ class Builder {
                      JsonSpacing spacing = JsonSpacing::optional);
   /// Values of a JSON Schema, properties in the order declared. docs/decisions/0008 lists what is
   /// enforced and what is refused; messages name the keyword's JSON pointer.
-  Node json_schema(std::string_view schema, JsonSpacing spacing = JsonSpacing::optional);
+  Node json_schema_text(std::string_view schema, JsonSpacing spacing = JsonSpacing::optional);
   Node json_schema(const nlohmann::ordered_json& schema,
                    JsonSpacing spacing = JsonSpacing::optional);
   /// Texts that the whole expression matches. The syntax is in regex_parser.h.

@@ -270,7 +270,7 @@ ordered_json parse_schema(std::string_view text, const Budget& budget) {
   }
 }
 
-Node Builder::json_schema(std::string_view schema, JsonSpacing spacing) {
+Node Builder::json_schema_text(std::string_view schema, JsonSpacing spacing) {
   return json_schema(parse_schema(schema, parts_->meter.budget()), spacing);
 }
 
