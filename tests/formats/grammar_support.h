@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 

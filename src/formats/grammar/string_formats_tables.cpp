@@ -4,11 +4,14 @@
 
 #include "formats/grammar/string_formats.h"
 
-// Real days only: 29 February in leap years alone.
-#define DEEPSEEK_DATE                                                                 \
-  "([0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"                              \
-  "|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"                     \
-  "|([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29)"
+// Real days only, from year 1: 29 February in leap years alone.
+#define DEEPSEEK_YEAR "([0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)"
+#define DEEPSEEK_DATE                                                  \
+  "(" DEEPSEEK_YEAR                                                    \
+  "-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"                        \
+  "|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"      \
+  "|([0-9]{2}(0[48]|[2468][048]|[13579][26])"                          \
+  "|(0[48]|[2468][048]|[13579][26])00)-02-29)"
 // RFC 3339, without leap seconds.
 #define DEEPSEEK_TIME                                        \
   "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?" \
@@ -36,7 +39,7 @@
   "|((" DEEPSEEK_H16 ":){0,6}" DEEPSEEK_H16 ")?::)"
 #define DEEPSEEK_URI_CHAR "([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})"
 #define DEEPSEEK_URI                                                              \
-  "[a-z][a-z0-9+.-]{1,15}://([A-Za-z0-9._~-]{1,32}@)?" DEEPSEEK_HOSTNAME          \
+  "[a-z][a-z0-9+.-]{1,15}://" DEEPSEEK_HOSTNAME                                   \
   "(:[1-9][0-9]{0,3})?(/" DEEPSEEK_URI_CHAR "*)*"                                 \
   "(\\?(" DEEPSEEK_URI_CHAR "|[/?])*)?(#(" DEEPSEEK_URI_CHAR "|[/?])*)?"
 #define DEEPSEEK_DURATION_TIME                                                    \
