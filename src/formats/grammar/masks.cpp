@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "formats/grammar/masks.h"
+
+#include <algorithm>
+
+namespace deepseek::grammar {
+
+Constraint::Parts::Parts(std::shared_ptr<const Automaton> grammar,
+                         std::shared_ptr<const TokenTrie> vocabulary)
+    : automaton(std::move(grammar)),
+      trie(std::move(vocabulary)),
+      spelling{trie.get()},
+      locals_(*automaton, needs, *trie) {
+  Meter meter({.steps = unlimited});  // the grammar is within budget; this is a constant time it
+  needs = grammar::min_tokens(*automaton, spelling, meter);
+  space_ = std::make_shared<Space>(*automaton, needs, spelling);
+}
+
+const std::shared_ptr<Space>& Constraint::Parts::current_space() {
+  constexpr size_t limit_bytes = size_t{32} << 20;
+  if (space_->size_bytes() > limit_bytes) {
+    space_ = std::make_shared<Space>(*automaton, needs, spelling);
+    masks_.clear();
+    mask_of_.clear();
+  }
+  return space_;
+}
+
+void Constraint::Parts::add(Needs& found, int64_t need, int64_t limit,
+                            std::span<const int32_t> tokens, std::span<uint64_t> mask) const {
+  if (need >= Need::never || tokens.empty()) return;
+  found.least = std::min(found.least, int32_t(need));
+  found.most = std::max(found.most, int32_t(need));
+  if (need > limit) return;
+  for (const int32_t id : tokens) mask[size_t(id) / 64] |= uint64_t(1) << (id % 64);
+}
+
+/// Tokens of the subtree of `node`, where the set stands.
+void Constraint::Parts::compose_subtree(int32_t set, int32_t node, int64_t limit,
+                                        std::span<uint64_t> mask, Needs& found) {
+  if (node != 0) add(found, space_->at(set).total_need(), limit, trie->tokens(node), mask);
+  const int32_t base = trie->depth(node);
+  std::vector<int32_t> path{set};
+  for (int32_t at = node + 1; at < trie->end(node);) {
+    path.resize(size_t(trie->depth(at) - base));
+    const int32_t next = space_->remembered_step(path.back(), trie->byte(at));
+    if (next == Space::dead) {
+      at = trie->end(at);
+      continue;
+    }
+    add(found, space_->at(next).total_need(), limit, trie->tokens(at), mask);
+    path.push_back(next);
+    ++at;
+  }
+}
+
+void Constraint::Parts::compose_config(const Config& config, int64_t limit,
+                                       std::span<uint64_t> mask, Needs& found) {
+  const Automaton::State& state = automaton->states[config.state];
+  for (int32_t e = state.symbols_begin; e < state.symbols_end; ++e) {
+    const int32_t token = automaton->symbols[e].token;
+    if (!spelling.has_token(token)) continue;
+    const int32_t next = space_->step_symbol(space_->alone(config), token);
+    if (next != Space::dead)
+      add(found, space_->at(next).total_need(), limit, {&token, 1}, mask);
+  }
+  if (state.bytes_begin == state.bytes_end) return;
+  const LocalMask& local = locals_.find(config.state, *space_);
+  const Frame frame = space_->frame(config.frame);
+  if (std::max(frame.reach, frame.depth + local.reach) > max_frames)
+    return compose_subtree(space_->alone(config), 0, limit, mask, found);
+  const bool bounded = frame.bounded();
+  for (const LocalMask::Group& group : local.groups) {
+    const int64_t chars = int64_t(config.count) + group.chars;
+    int64_t need = int64_t(group.need) + frame.rest;
+    if (bounded) {
+      if (chars > frame.max) continue;
+      need += spelling.run_cost(std::max<int64_t>(0, frame.min - chars));
+    }
+    if (need >= Need::never) continue;
+    found.least = std::min(found.least, int32_t(need));
+    found.most = std::max(found.most, int32_t(need));
+    if (need <= limit) group.tokens.add_to(mask);
+  }
+  for (const LocalMask::Exit& exit : local.exits) {
+    const int64_t chars = int64_t(config.count) + exit.chars;
+    if (bounded && (chars < frame.min || chars > frame.max)) continue;
+    if (config.frame == Space::bottom) {
+      add(found, 0, limit, trie->tokens(exit.node), mask);
+      continue;
+    }
+    const int32_t caller = space_->resume(config.frame);
+    if (caller != Space::dead) compose_subtree(caller, exit.node, limit, mask, found);
+  }
+}
+
+Constraint::Parts::Needs Constraint::Parts::compose(int32_t set, int64_t limit,
+                                                    std::span<uint64_t> mask) {
+  Needs found;
+  // A copy: composing makes new sets.
+  const std::vector<Config> configs(space_->configs(set).begin(), space_->configs(set).end());
+  for (const Config& config : configs) compose_config(config, limit, mask, found);
+  return found;
+}
+
+const Constraint::Parts::Known& Constraint::Parts::known(int32_t set) {
+  if (const auto at = mask_of_.find(set); at != mask_of_.end()) {
+    masks_.splice(masks_.begin(), masks_, at->second);
+    return masks_.front();
+  }
+  constexpr size_t most = 128;
+  if (masks_.size() == most) {
+    mask_of_.erase(masks_.back().set);
+    masks_.pop_back();
+  }
+  Known fresh{set, 0, std::vector<uint64_t>(size_t(trie->mask_words()))};
+  fresh.most = compose(set, unlimited, fresh.mask).most;
+  masks_.push_front(std::move(fresh));
+  mask_of_.emplace(set, masks_.begin());
+  return masks_.front();
+}
+
+void Constraint::Parts::fill(int32_t set, int64_t remaining, std::span<uint64_t> mask) {
+  const Known& all = known(set);
+  const int64_t limit = std::max<int64_t>(remaining, 1) - 1;
+  if (remaining > 0 && all.most <= limit) {
+    std::copy(all.mask.begin(), all.mask.end(), mask.begin());
+  } else if (remaining > 0 || !space_->at(set).complete) {
+    const Needs needs = compose(set, limit, mask);
+    if (needs.least > limit && needs.least < Need::never && !space_->at(set).complete)
+      compose(set, needs.least, mask);
+  }
+  if (space_->at(set).complete)
+    for (const int32_t token : trie->end_tokens())
+      mask[size_t(token) / 64] |= uint64_t(1) << (token % 64);
+}
+
+int32_t Constraint::Parts::after(int32_t set, int32_t token) {
+  if (const int32_t next = space_->step_symbol(set, token); next != Space::dead)
+    return space_->at(next).alive() ? next : Space::dead;
+  const std::string_view text = trie->text(token);
+  if (text.empty()) return Space::dead;
+  for (const char c : text) {
+    set = space_->step(set, uint8_t(c));
+    if (set == Space::dead) return set;
+  }
+  return space_->at(set).alive() ? set : Space::dead;
+}
+
+Constraint::Constraint(const Grammar& grammar, std::shared_ptr<const Vocabulary> vocabulary)
+    : parts_(std::make_shared<Parts>(grammar.automaton_,
+                                     std::static_pointer_cast<const TokenTrie>(vocabulary))) {
+  if (!parts_->needs[0].possible())
+    fail(ErrorKind::invalid_input,
+         "grammar: expected a vocabulary that can spell a sentence, got one that lacks bytes or "
+         "tokens for every one");
+}
+
+const Vocabulary& Constraint::vocabulary() const { return *parts_->trie; }
+
+int64_t Constraint::min_tokens() const { return parts_->needs[0].tokens; }
+
+}  // namespace deepseek::grammar
