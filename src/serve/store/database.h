@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <initializer_list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -28,7 +27,6 @@ struct Blob {
 class Value {
  public:
   Value() = default;
-  Value(std::nullptr_t) {}
   Value(int number) : data_(int64_t{number}) {}
   Value(int64_t number) : data_(number) {}
   Value(bool flag) : data_(int64_t{flag}) {}
@@ -82,9 +80,9 @@ class Connection {
   /// Where the store is, for messages; holds no password.
   virtual const std::string& place() const = 0;
 
-  virtual Rows query(std::string_view sql, std::initializer_list<Value> parameters = {}) = 0;
+  virtual Rows query(std::string_view sql, const std::vector<Value>& parameters = {}) = 0;
   /// How many rows were changed.
-  virtual int64_t execute(std::string_view sql, std::initializer_list<Value> parameters = {}) = 0;
+  virtual int64_t execute(std::string_view sql, const std::vector<Value>& parameters = {}) = 0;
   /// Statements without parameters, one after the other: the schema.
   virtual void run_script(const std::string& sql) = 0;
 
@@ -97,8 +95,8 @@ class Connection {
 
 /// Where a store is kept.
 struct StoreLocation {
-  std::filesystem::path data_path;  // folder of the SQLite file and of uploaded content
-  std::string url;                  // "postgresql://…"; empty: SQLite in data_path
+  std::filesystem::path data_path = {};  // folder of the SQLite file and of uploaded content
+  std::string url = {};                  // "postgresql://…"; empty: SQLite in data_path
   int64_t busy_timeout_ms = 5000;
 };
 

@@ -171,10 +171,10 @@ NewKey Keys::create(const KeySpec& spec) {
     write_key(connection, key);
     Balances::open(connection, {key.id, spec.currency, spec.prepaid});
     if (spec.granted_micro != 0)
-      Balances::credit(connection, key.id, Credit::grant, spec.granted_micro, "with the key",
+      Balances::credit(connection, key.id, Credit::grant, spec.granted_micro, spec.note,
                        key.created_at_ms);
     if (spec.topped_up_micro != 0)
-      Balances::credit(connection, key.id, Credit::top_up, spec.topped_up_micro, "with the key",
+      Balances::credit(connection, key.id, Credit::top_up, spec.topped_up_micro, spec.note,
                        key.created_at_ms);
   });
   return {key, secret};

@@ -14,7 +14,7 @@ namespace deepseek::store {
 
 /// What a key may do at once; absent means no limit.
 struct Limits {
-  std::optional<int64_t> requests_per_minute, tokens_per_minute, concurrency;
+  std::optional<int64_t> requests_per_minute = {}, tokens_per_minute = {}, concurrency = {};
 };
 
 struct Key {
@@ -40,23 +40,24 @@ std::span<const std::string_view> key_scopes();
 
 /// A new key.
 struct KeySpec {
-  std::string name;
-  std::vector<std::string> scopes;  // empty: all but admin
-  std::vector<std::string> models;
-  std::optional<int64_t> expires_at_ms;
-  Limits limits;
+  std::string name = {};
+  std::vector<std::string> scopes = {};  // empty: all but admin
+  std::vector<std::string> models = {};
+  std::optional<int64_t> expires_at_ms = {};
+  Limits limits = {};
   std::string currency = "USD";
   bool prepaid = false;
   int64_t granted_micro = 0, topped_up_micro = 0;
+  std::string note = "with the key";  // of the ledger's rows for this money
 };
 
 /// What changes; the rest stays. An inner absence takes a limit away.
 struct KeyChange {
-  std::optional<std::string> name;
-  std::optional<std::vector<std::string>> scopes, models;
-  std::optional<std::optional<int64_t>> expires_at_ms;
-  std::optional<std::optional<int64_t>> requests_per_minute, tokens_per_minute, concurrency;
-  std::optional<bool> disabled, prepaid;
+  std::optional<std::string> name = {};
+  std::optional<std::vector<std::string>> scopes = {}, models = {};
+  std::optional<std::optional<int64_t>> expires_at_ms = {}, requests_per_minute = {},
+                                        tokens_per_minute = {}, concurrency = {};
+  std::optional<bool> disabled = {}, prepaid = {};
 };
 
 struct NewKey {

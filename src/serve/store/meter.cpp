@@ -97,12 +97,9 @@ bool is_taken(Connection& connection, const std::string& id) {
 
 }  // namespace
 
-Meter::Meter(Database& database, std::shared_ptr<const PriceList> prices, Clock clock,
-             int64_t lease_ms)
-    : database_(database),
-      clock_(clock),
-      owner_(database, clock, lease_ms),
-      prices_(std::move(prices)) {}
+Meter::Meter(Database& database, const Owner& owner, std::shared_ptr<const PriceList> prices,
+             Clock clock)
+    : database_(database), owner_(owner), clock_(std::move(clock)), prices_(std::move(prices)) {}
 
 void Meter::set_prices(std::shared_ptr<const PriceList> prices) {
   const std::lock_guard lock(mutex_);

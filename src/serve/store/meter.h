@@ -48,10 +48,9 @@ enum class Outcome { complete, aborted, failed };
 /// process writes at a time.
 class Meter {
  public:
-  /// `prices` null: everything is free. `lease_ms`: when another machine may take this process for
-  /// dead unless it flushes.
-  Meter(Database& database, std::shared_ptr<const PriceList> prices, Clock clock = system_clock_ms,
-        int64_t lease_ms = 90'000);
+  /// `owner` is this process and outlives the meter. `prices` null: everything is free.
+  Meter(Database& database, const Owner& owner, std::shared_ptr<const PriceList> prices,
+        Clock clock = system_clock_ms);
 
   /// Reserves the prompt at the dearer of hit and miss price, and the longest output. Throws
   /// not_found for a key or a price that is not there, unsupported for a key in another currency
@@ -80,8 +79,8 @@ class Meter {
   Price price_of(const std::string& model, const std::string& currency, int64_t now_ms);
 
   Database& database_;
+  const Owner& owner_;
   Clock clock_;
-  Owner owner_;
   std::mutex mutex_;
   std::shared_ptr<const PriceList> prices_;
   std::map<std::string, TokenCounts> reports_;  // not yet flushed

@@ -86,7 +86,7 @@ class PostgresConnection : public Connection {
   Dialect dialect() const override { return Dialect::postgres; }
   const std::string& place() const override { return place_; }
 
-  Rows query(std::string_view sql, std::initializer_list<Value> parameters) override {
+  Rows query(std::string_view sql, const std::vector<Value>& parameters) override {
     const Result result = run(sql, parameters);
     Rows rows;
     const int columns = PQnfields(result.get());
@@ -100,7 +100,7 @@ class PostgresConnection : public Connection {
     return rows;
   }
 
-  int64_t execute(std::string_view sql, std::initializer_list<Value> parameters) override {
+  int64_t execute(std::string_view sql, const std::vector<Value>& parameters) override {
     const Result result = run(sql, parameters);
     const std::string_view text = PQcmdTuples(result.get());
     int64_t changed = 0;
@@ -155,7 +155,7 @@ class PostgresConnection : public Connection {
     require_session();
   }
 
-  Result run(std::string_view sql, std::initializer_list<Value> parameters) {
+  Result run(std::string_view sql, const std::vector<Value>& parameters) {
     reconnect_if_lost();
     const std::string& name = prepared(sql);
     std::vector<std::string> texts(parameters.size());

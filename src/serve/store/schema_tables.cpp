@@ -64,7 +64,7 @@ CREATE INDEX files_by_content ON files (sha256);
 CREATE TABLE batches (
   id TEXT NOT NULL PRIMARY KEY, key_id TEXT NOT NULL, endpoint TEXT NOT NULL,
   completion_window TEXT NOT NULL, input_file_id TEXT NOT NULL, output_file_id TEXT,
-  error_file_id TEXT, status TEXT NOT NULL, metadata TEXT NOT NULL, errors TEXT NOT NULL,
+  error_file_id TEXT, status TEXT NOT NULL, owner TEXT NOT NULL, metadata TEXT NOT NULL, errors TEXT NOT NULL,
   total {int} NOT NULL, completed {int} NOT NULL, failed {int} NOT NULL,
   created_at_ms {int} NOT NULL, expires_at_ms {int} NOT NULL, in_progress_at_ms {int},
   finalizing_at_ms {int}, completed_at_ms {int}, failed_at_ms {int}, expired_at_ms {int},

@@ -79,7 +79,7 @@ class SqliteConnection : public Connection {
   Dialect dialect() const override { return Dialect::sqlite; }
   const std::string& place() const override { return place_; }
 
-  Rows query(std::string_view sql, std::initializer_list<Value> parameters) override {
+  Rows query(std::string_view sql, const std::vector<Value>& parameters) override {
     sqlite3_stmt* statement = prepared(sql);
     const Rewind rewind(statement);
     bind(statement, parameters);
@@ -96,7 +96,7 @@ class SqliteConnection : public Connection {
     }
   }
 
-  int64_t execute(std::string_view sql, std::initializer_list<Value> parameters) override {
+  int64_t execute(std::string_view sql, const std::vector<Value>& parameters) override {
     sqlite3_stmt* statement = prepared(sql);
     const Rewind rewind(statement);
     bind(statement, parameters);
@@ -174,7 +174,7 @@ class SqliteConnection : public Connection {
     return statements_.emplace(std::string(sql), Statement(statement)).first->second.get();
   }
 
-  void bind(sqlite3_stmt* statement, std::initializer_list<Value> parameters) {
+  void bind(sqlite3_stmt* statement, const std::vector<Value>& parameters) {
     if (int(parameters.size()) != sqlite3_bind_parameter_count(statement))
       fail(ErrorKind::internal, "store: ", parameters.size(), " parameters for '",
            sqlite3_sql(statement), "'");
