@@ -224,11 +224,13 @@ constexpr std::array rows{
     MessageRow{"flag.force", "replace what is there", "替换已有内容"},
     MessageRow{"flag.revision", "branch, tag or commit", "分支、标签或提交"},
     MessageRow{"flag.yes", "do not ask", "不再询问"},
-    MessageRow{"flag.data-path", "folder of the server's store and files; the user's data folder "
-                                 "when not given",
+    MessageRow{"flag.data-path",
+               "folder of the server's store and files; the user's data folder "
+               "when not given",
                "服务器数据与文件的目录；默认使用用户数据目录"},
-    MessageRow{"flag.store-url", "PostgreSQL database that several servers share, "
-                                 "postgresql://…, instead of a file in the data folder",
+    MessageRow{"flag.store-url",
+               "PostgreSQL database that several servers share, "
+               "postgresql://…, instead of a file in the data folder",
                "多台服务器共享的 PostgreSQL 数据库 postgresql://…，代替数据目录中的文件"},
     MessageRow{"flag.name", "new name of the key", "密钥的新名称"},
     MessageRow{"flag.scope",

@@ -38,6 +38,14 @@ store::StoreLocation existing_store_location(const Flags& flags) {
   return location;
 }
 
+std::string without_password(const std::string& url) {
+  const size_t user = url.find("://"), host = url.rfind('@');
+  if (user == url.npos || host == url.npos) return url;
+  const size_t colon = url.find(':', user + 3);
+  if (colon == url.npos || colon > host) return url;
+  return concat(url.substr(0, colon), ":***", url.substr(host));
+}
+
 std::optional<int64_t> parse_expiry(std::string_view text, int64_t now_ms) {
   if (text == "never") return std::nullopt;
   if (const auto day = store::parse_date(text)) return (int64_t{*day} + 1) * day_ms;

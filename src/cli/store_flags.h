@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "cli/flags.h"
@@ -14,6 +15,9 @@ store::StoreLocation store_location(const Flags& flags);
 
 /// The store as it is: not_found when nothing was ever kept there.
 store::StoreLocation existing_store_location(const Flags& flags);
+
+/// A URL as it may be shown: what follows the user's name up to the last @ becomes ***.
+std::string without_password(const std::string& url);
 
 /// "30d", "12h", "2027-01-31" (the end of that day in UTC) or "never" to a time. Throws
 /// invalid_input.

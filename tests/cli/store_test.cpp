@@ -47,10 +47,12 @@ TEST_F(StoreVerbs, AKeyLivesFromCreateToRevoke) {
   EXPECT_EQ(page.dump().find(made.out.substr(0, 46)), std::string::npos);
 
   const json changed =
-      run_json("key", {"key", "set", "alice", "--requests-per-minute", "60", "--concurrency", "2",
-                       "--scope", "chat", "--scope", "admin", "--allow-model", "m", "--expires",
-                       "2099-12-31", "--grant", "5", "--top-up", "0.5", "--prepaid", "--name",
-                       "bob", "--note", "a gift"});
+      run_json("key", {"key",    "set",           "alice",      "--requests-per-minute",
+                       "60",     "--concurrency", "2",          "--scope",
+                       "chat",   "--scope",       "admin",      "--allow-model",
+                       "m",      "--expires",     "2099-12-31", "--grant",
+                       "5",      "--top-up",      "0.5",        "--prepaid",
+                       "--name", "bob",           "--note",     "a gift"});
   EXPECT_EQ(changed.at("requests_per_minute"), 60);
   EXPECT_EQ(changed.at("scopes"), json({"chat", "admin"}));
   EXPECT_EQ(changed.at("models"), json({"m"}));
@@ -120,9 +122,16 @@ TEST_F(StoreVerbs, SpeakChineseToo) {
   EXPECT_NE(run_deepseek({{"key", "--help"}, "", zh}).out.find("API 密钥"), std::string::npos);
 }
 
+TEST_F(StoreVerbs, ThePasswordOfTheDatabaseIsNotShown) {
+  const Outcome shown = run_deepseek(
+      {{"config", "show"}, "", {{"DEEPSEEK_STORE_URL", "postgresql://me:se@cret@host/d"}}});
+  EXPECT_NE(shown.out.find("postgresql://me:***@host/d"), std::string::npos) << shown.out;
+  EXPECT_EQ(shown.out.find("cret"), std::string::npos);
+}
+
 TEST_F(StoreVerbs, TheUsualFolderIsTheUsersDataFolder) {
-  const Outcome made = run_deepseek(
-      {{"key", "create", "a"}, "", {{"XDG_DATA_HOME", folder.path().string()}}});
+  const Outcome made =
+      run_deepseek({{"key", "create", "a"}, "", {{"XDG_DATA_HOME", folder.path().string()}}});
   EXPECT_EQ(made.exit_code, 0) << made.error;
   EXPECT_TRUE(std::filesystem::exists(folder.path() / "deepseek/store.sqlite3"));
   const TemporaryFolder home;

@@ -119,8 +119,7 @@ int create(const Flags& flags, Console& console) {
   const store::NewKey made = keys.create(spec);
   if (flags.on("disabled")) keys.change(made.key.id, {.disabled = true});
   if (console.json()) {
-    ordered_json page =
-        json_of(keys.find(made.key.id), Balances(database).get(made.key.id));
+    ordered_json page = json_of(keys.find(made.key.id), Balances(database).get(made.key.id));
     page["secret"] = made.secret;
     console.line(page.dump());
     return 0;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "serve/store/ledger.h"
+
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -8,7 +10,6 @@
 #include "core/file.h"
 #include "core/text.h"
 #include "serve/store/keys.h"
-#include "serve/store/ledger.h"
 
 namespace deepseek::cli {
 namespace {
@@ -17,8 +18,7 @@ using nlohmann::ordered_json;
 
 int verify(const Flags& flags, Console& console) {
   store::Database database(existing_store_location(flags));
-  const store::LedgerCheck check =
-      store::Ledger(database).verify(flags.text("head").value_or(""));
+  const store::LedgerCheck check = store::Ledger(database).verify(flags.text("head").value_or(""));
   if (!check.problem.empty())
     fail(ErrorKind::bad_file, database.place(), ": ledger: ", check.problem);
   if (console.json())
@@ -58,8 +58,8 @@ int write_rows(const Flags& flags, Console& console) {
   if (!file) return 0;
   file->commit();
   if (console.json())
-    console.line(ordered_json{{"out", *out}, {"format", csv ? "csv" : "jsonl"}, {"rows", rows}}
-                     .dump());
+    console.line(
+        ordered_json{{"out", *out}, {"format", csv ? "csv" : "jsonl"}, {"rows", rows}}.dump());
   else
     console.line(console.say("ledger.exported", rows, *out));
   return 0;

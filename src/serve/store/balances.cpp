@@ -12,8 +12,7 @@ constexpr size_t longest_note_bytes = 500;
 // A thousand credits of this size still sum within 64 bits.
 constexpr int64_t largest_credit_micro = largest_micro / 1024;
 
-#define BALANCE_COLUMNS \
-  "key_id, currency, prepaid, granted_micro, topped_up_micro, reserved_micro"
+#define BALANCE_COLUMNS "key_id, currency, prepaid, granted_micro, topped_up_micro, reserved_micro"
 
 Balance balance_of(const Row& row) {
   return {row.text(0), row.text(1), row.flag(2), row.integer(3), row.integer(4), row.integer(5)};
@@ -64,8 +63,7 @@ LedgerEntry Balances::credit(Connection& connection, const std::string& key_id, 
          money_text(largest_credit_micro), ", and a balance of at most ",
          money_text(largest_micro));
   if (note.size() > longest_note_bytes || !is_valid_utf8(note) || note.find('\0') != note.npos)
-    fail(ErrorKind::invalid_input, "note: expected text of at most ", longest_note_bytes,
-         " bytes");
+    fail(ErrorKind::invalid_input, "note: expected text of at most ", longest_note_bytes, " bytes");
   LedgerEntry entry;
   entry.entry_id = make_id("credit_");
   entry.at_ms = now_ms;

@@ -12,10 +12,10 @@ namespace {
 
 constexpr int64_t longest_list = 1000;
 
-#define BATCH_COLUMNS                                                                          \
-  "id, key_id, endpoint, completion_window, input_file_id, output_file_id, error_file_id, "    \
-  "status, metadata, errors, total, completed, failed, created_at_ms, expires_at_ms, "         \
-  "in_progress_at_ms, finalizing_at_ms, completed_at_ms, failed_at_ms, expired_at_ms, "        \
+#define BATCH_COLUMNS                                                                       \
+  "id, key_id, endpoint, completion_window, input_file_id, output_file_id, error_file_id, " \
+  "status, metadata, errors, total, completed, failed, created_at_ms, expires_at_ms, "      \
+  "in_progress_at_ms, finalizing_at_ms, completed_at_ms, failed_at_ms, expired_at_ms, "     \
   "cancelling_at_ms, cancelled_at_ms"
 
 struct Step {
@@ -63,8 +63,8 @@ Batch batch_of(const Row& row) {
 }
 
 BatchLine line_of(const Row& row) {
-  return {row.integer(0), row.text(1), row.integer(2), row.integer(3), row.text(4),
-          row.is_null(5) ? std::string() : row.bytes(5)};
+  return {row.integer(0), row.text(1), row.integer(2),
+          row.integer(3), row.text(4), row.is_null(5) ? std::string() : row.bytes(5)};
 }
 
 }  // namespace
@@ -109,12 +109,12 @@ std::vector<Batch> Batches::list(const std::string& key_id, const std::string& a
   if (!after.empty())
     if (const auto last = find(key_id, after)) before_ms = last->created_at_ms;
   const Rows rows = database_.read([&](Connection& connection) {
-    return connection.query("SELECT " BATCH_COLUMNS
-                            " FROM batches WHERE key_id = ? AND (created_at_ms < ? OR "
-                            "(created_at_ms = ? AND id < ?)) ORDER BY created_at_ms DESC, id DESC "
-                            "LIMIT ?",
-                            {key_id, before_ms, before_ms, after,
-                             std::clamp<int64_t>(limit, 1, longest_list)});
+    return connection.query(
+        "SELECT " BATCH_COLUMNS
+        " FROM batches WHERE key_id = ? AND (created_at_ms < ? OR "
+        "(created_at_ms = ? AND id < ?)) ORDER BY created_at_ms DESC, id DESC "
+        "LIMIT ?",
+        {key_id, before_ms, before_ms, after, std::clamp<int64_t>(limit, 1, longest_list)});
   });
   std::vector<Batch> batches;
   batches.reserve(rows.size());
@@ -166,8 +166,7 @@ std::vector<BatchLine> Batches::lines(const std::string& id, std::string_view st
   return lines;
 }
 
-bool Batches::record(const std::string& id, int64_t line, bool succeeded,
-                     std::string_view result) {
+bool Batches::record(const std::string& id, int64_t line, bool succeeded, std::string_view result) {
   return database_.write(
       [&](Connection& connection) {
         const std::string_view state = succeeded ? "completed" : "failed";

@@ -12,8 +12,8 @@
 
 namespace deepseek::store {
 
-/// A batch as OpenAI's API shows it. States: validating, failed, in_progress, finalizing, completed,
-/// expired, cancelling, cancelled.
+/// A batch as OpenAI's API shows it. States: validating, failed, in_progress, finalizing,
+/// completed, expired, cancelling, cancelled.
 struct Batch {
   std::string id;  // "batch_…"
   std::string key_id, endpoint, completion_window, input_file_id;
@@ -49,8 +49,7 @@ class Batches {
 
   Batch create(const std::string& key_id, const std::string& endpoint,
                const std::string& input_file_id, const std::string& metadata_json,
-               const std::string& completion_window = "24h",
-               int64_t lifetime_ms = 24 * 3'600'000);
+               const std::string& completion_window = "24h", int64_t lifetime_ms = 24 * 3'600'000);
   std::optional<Batch> find(const std::string& key_id, const std::string& id);
   /// Newest first, after the batch `after` where one is given.
   std::vector<Batch> list(const std::string& key_id, const std::string& after, int64_t limit);

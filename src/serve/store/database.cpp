@@ -91,7 +91,8 @@ std::filesystem::path default_data_path() {
     return std::filesystem::path(base) / "deepseek";
   if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0')
     return std::filesystem::path(home) / ".local/share/deepseek";
-  fail(ErrorKind::not_found, "neither XDG_DATA_HOME nor HOME is set; name a folder with --data-path");
+  fail(ErrorKind::not_found,
+       "neither XDG_DATA_HOME nor HOME is set; name a folder with --data-path");
 }
 
 }  // namespace deepseek::store

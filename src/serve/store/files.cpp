@@ -107,10 +107,10 @@ FileRecord Files::Upload::finish() {
     fs::create_directories(path.parent_path());
     if (::rename(temporary_.c_str(), path.c_str()) != 0) refuse_system(path, "cannot write");
     sync_folder(path.parent_path());
-    connection.execute("INSERT INTO files (" FILE_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                       {record_.id, record_.key_id, record_.name, record_.purpose,
-                        record_.size_bytes, record_.sha256, record_.created_at_ms,
-                        record_.expires_at_ms});
+    connection.execute(
+        "INSERT INTO files (" FILE_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        {record_.id, record_.key_id, record_.name, record_.purpose, record_.size_bytes,
+         record_.sha256, record_.created_at_ms, record_.expires_at_ms});
   });
   ::close(std::exchange(fd_, -1));
   return record_;

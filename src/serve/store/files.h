@@ -50,7 +50,8 @@ class Files {
     int fd_ = -1;
     Sha256 hash_;
   };
-  /// `name` is kept as a label only. Throws invalid_input for one that is no text of 1 to 255 bytes.
+  /// `name` is kept as a label only. Throws invalid_input for one that is no text of 1 to 255
+  /// bytes.
   Upload begin(const std::string& key_id, const std::string& name, const std::string& purpose,
                int64_t most_bytes, std::optional<int64_t> expires_at_ms = {});
   FileRecord add(const std::string& key_id, const std::string& name, const std::string& purpose,

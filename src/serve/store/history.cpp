@@ -33,9 +33,9 @@ std::string storable(const std::string& text) {
 }
 
 Conversation read(Connection& connection, const std::string& key_id, const std::string& id) {
-  const Rows rows = connection.query(
-      "SELECT " CONVERSATION_COLUMNS " FROM conversations WHERE key_id = ? AND id = ?",
-      {key_id, id});
+  const Rows rows = connection.query("SELECT " CONVERSATION_COLUMNS
+                                     " FROM conversations WHERE key_id = ? AND id = ?",
+                                     {key_id, id});
   if (rows.empty())
     fail(ErrorKind::not_found, "conversation ", printable(id, 80), ": no such conversation");
   return conversation_of(rows[0]);
@@ -48,8 +48,7 @@ void remove_one(Connection& connection, const std::string& id) {
 
 }  // namespace
 
-History::History(Database& database, Clock clock)
-    : database_(database), clock_(std::move(clock)) {}
+History::History(Database& database, Clock clock) : database_(database), clock_(std::move(clock)) {}
 
 Conversation History::create(const std::string& key_id, const std::string& title,
                              const std::string& settings_json) {
@@ -68,9 +67,9 @@ Conversation History::create(const std::string& key_id, const std::string& title
 
 std::optional<Conversation> History::find(const std::string& key_id, const std::string& id) {
   const Rows rows = database_.read([&](Connection& connection) {
-    return connection.query(
-        "SELECT " CONVERSATION_COLUMNS " FROM conversations WHERE key_id = ? AND id = ?",
-        {key_id, id});
+    return connection.query("SELECT " CONVERSATION_COLUMNS
+                            " FROM conversations WHERE key_id = ? AND id = ?",
+                            {key_id, id});
   });
   if (rows.empty()) return std::nullopt;
   return conversation_of(rows[0]);
@@ -113,8 +112,8 @@ Conversation History::change(const std::string& key_id, const std::string& id,
 
 bool History::remove(const std::string& key_id, const std::string& id) {
   return database_.write([&](Connection& connection) {
-    const Rows rows = connection.query("SELECT id FROM conversations WHERE key_id = ? AND id = ?",
-                                       {key_id, id});
+    const Rows rows =
+        connection.query("SELECT id FROM conversations WHERE key_id = ? AND id = ?", {key_id, id});
     if (!rows.empty()) remove_one(connection, id);
     return !rows.empty();
   });
@@ -122,8 +121,7 @@ bool History::remove(const std::string& key_id, const std::string& id) {
 
 int64_t History::remove_all(const std::string& key_id) {
   return database_.write([&](Connection& connection) {
-    const Rows rows =
-        connection.query("SELECT id FROM conversations WHERE key_id = ?", {key_id});
+    const Rows rows = connection.query("SELECT id FROM conversations WHERE key_id = ?", {key_id});
     for (const Row& row : rows) remove_one(connection, row.text(0));
     return int64_t(rows.size());
   });
@@ -145,14 +143,13 @@ ChatMessage History::add(const std::string& key_id, const std::string& conversat
                 .empty())
           fail(ErrorKind::not_found, "message ", printable(*message.parent_id, 80),
                ": no such message in this conversation");
-        const int64_t number = connection.query("SELECT COALESCE(MAX(number), 0) + 1 FROM messages")
-                                   .at(0)
-                                   .integer(0);
-        connection.execute("INSERT INTO messages (number, conversation_id, " MESSAGE_COLUMNS
-                           ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                           {number, conversation_id, message.id, message.parent_id, message.role,
-                            message.content, message.reasoning, message.details,
-                            message.created_at_ms});
+        const int64_t number =
+            connection.query("SELECT COALESCE(MAX(number), 0) + 1 FROM messages").at(0).integer(0);
+        connection.execute(
+            "INSERT INTO messages (number, conversation_id, " MESSAGE_COLUMNS
+            ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            {number, conversation_id, message.id, message.parent_id, message.role, message.content,
+             message.reasoning, message.details, message.created_at_ms});
         connection.execute("UPDATE conversations SET updated_at_ms = ? WHERE id = ?",
                            {message.created_at_ms, conversation_id});
       },

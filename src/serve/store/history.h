@@ -64,8 +64,7 @@ class History {
 
   /// Messages and titles that hold every word of `query`, newest first. Letters match in either
   /// case (of ASCII at least); words need no blanks around them, so 你好 finds 他说你好.
-  std::vector<SearchHit> search(const std::string& key_id, const std::string& query,
-                                int64_t limit);
+  std::vector<SearchHit> search(const std::string& key_id, const std::string& query, int64_t limit);
 
  private:
   Database& database_;

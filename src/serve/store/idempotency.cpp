@@ -101,11 +101,13 @@ void Idempotency::tidy() {
   const int64_t now_ms = clock_();
   database_.write(
       [&](Connection& connection) {
-        connection.execute("DELETE FROM idempotency WHERE state <> 'running' AND created_at_ms <= ?",
-                           {now_ms - limits_.lifetime_ms});
+        connection.execute(
+            "DELETE FROM idempotency WHERE state <> 'running' AND created_at_ms <= ?",
+            {now_ms - limits_.lifetime_ms});
         const Row sums = connection
-                             .query("SELECT COUNT(*), CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) "
-                                    "FROM idempotency")
+                             .query(
+                                 "SELECT COUNT(*), CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) "
+                                 "FROM idempotency")
                              .at(0);
         int64_t records = sums.integer(0), bytes = sums.integer(1);
         for (const Row& row : connection.query(

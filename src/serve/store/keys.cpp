@@ -19,7 +19,7 @@ constexpr size_t secret_letters = 43;  // 43 of 62 letters are 256 bits
 constexpr size_t longest_name_bytes = 100, most_models = 1000;
 constexpr int64_t largest_limit = int64_t{1'000'000'000'000};
 
-#define KEY_COLUMNS                                                                        \
+#define KEY_COLUMNS                                                                          \
   "id, shown, name, scopes, models, expires_at_ms, requests_per_minute, tokens_per_minute, " \
   "concurrency, disabled, revoked_at_ms, created_at_ms"
 
@@ -51,9 +51,8 @@ Key key_of(const Row& row) {
 }
 
 void check_text(std::string_view what, const std::string& text) {
-  const bool controls = std::any_of(text.begin(), text.end(), [](unsigned char c) {
-    return c < 0x20 || c == 0x7f;
-  });
+  const bool controls =
+      std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
   if (text.empty() || text.size() > longest_name_bytes || controls || !is_valid_utf8(text))
     fail(ErrorKind::invalid_input, what, ": expected 1 to ", longest_name_bytes,
          " bytes of text on one line, got '", printable(text, 60), "'");
@@ -93,8 +92,7 @@ void announce_change(Connection& connection) {
 }
 
 Key read_key(Connection& connection, const std::string& id) {
-  const Rows rows =
-      connection.query("SELECT " KEY_COLUMNS " FROM api_keys WHERE id = ?", {id});
+  const Rows rows = connection.query("SELECT " KEY_COLUMNS " FROM api_keys WHERE id = ?", {id});
   if (rows.empty()) fail(ErrorKind::not_found, "key ", printable(id, 80), ": no such key");
   return key_of(rows[0]);
 }
@@ -236,8 +234,7 @@ Key Keys::change(const std::string& id, const KeyChange& change) {
     check(key);
     write_key(connection, key);
     if (change.prepaid)
-      connection.execute("UPDATE balances SET prepaid = ? WHERE key_id = ?",
-                         {*change.prepaid, id});
+      connection.execute("UPDATE balances SET prepaid = ? WHERE key_id = ?", {*change.prepaid, id});
     return key;
   });
 }

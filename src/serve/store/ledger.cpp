@@ -12,9 +12,9 @@ namespace {
 constexpr int64_t rows_a_page = 500;
 constexpr size_t hash_bytes = 32;
 
-#define LEDGER_COLUMNS                                                                         \
+#define LEDGER_COLUMNS                                                                           \
   "seq, entry_id, at_ms, key_id, kind, currency, granted_micro, topped_up_micro, model, price, " \
-  "hit_price, miss_price, output_price, hit_tokens, miss_tokens, output_tokens, outcome, "     \
+  "hit_price, miss_price, output_price, hit_tokens, miss_tokens, output_tokens, outcome, "       \
   "admitted_at_ms, note, previous_hash, hash"
 
 LedgerEntry entry_of(const Row& row) {
@@ -40,9 +40,9 @@ LedgerEntry entry_of(const Row& row) {
 }
 
 Rows page_after(Connection& connection, int64_t seq) {
-  return connection.query(
-      "SELECT " LEDGER_COLUMNS " FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?",
-      {seq, rows_a_page});
+  return connection.query("SELECT " LEDGER_COLUMNS
+                          " FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?",
+                          {seq, rows_a_page});
 }
 
 struct Head {
@@ -118,11 +118,12 @@ LedgerEntry Ledger::append(Connection& connection, LedgerEntry entry) {
   connection.execute(
       "INSERT INTO ledger (" LEDGER_COLUMNS
       ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      {entry.seq, entry.entry_id, entry.at_ms, entry.key_id, entry.kind, entry.currency,
-       entry.granted_micro, entry.topped_up_micro, entry.model, entry.price, entry.prices.hit,
-       entry.prices.miss, entry.prices.output, entry.tokens.hit, entry.tokens.miss,
-       entry.tokens.output, entry.outcome, entry.admitted_at_ms, entry.note,
-       Blob{entry.previous_hash}, Blob{entry.hash}});
+      {entry.seq,           entry.entry_id,       entry.at_ms,         entry.key_id,
+       entry.kind,          entry.currency,       entry.granted_micro, entry.topped_up_micro,
+       entry.model,         entry.price,          entry.prices.hit,    entry.prices.miss,
+       entry.prices.output, entry.tokens.hit,     entry.tokens.miss,   entry.tokens.output,
+       entry.outcome,       entry.admitted_at_ms, entry.note,          Blob{entry.previous_hash},
+       Blob{entry.hash}});
   connection.execute(
       "INSERT INTO store_meta (name, number, bytes) VALUES ('ledger_head', ?, ?) "
       "ON CONFLICT (name) DO UPDATE SET number = excluded.number, bytes = excluded.bytes",
@@ -132,8 +133,7 @@ LedgerEntry Ledger::append(Connection& connection, LedgerEntry entry) {
 
 std::optional<LedgerEntry> Ledger::find(const std::string& entry_id) {
   const Rows rows = database_.read([&](Connection& connection) {
-    return connection.query("SELECT " LEDGER_COLUMNS " FROM ledger WHERE entry_id = ?",
-                            {entry_id});
+    return connection.query("SELECT " LEDGER_COLUMNS " FROM ledger WHERE entry_id = ?", {entry_id});
   });
   if (rows.empty()) return std::nullopt;
   return entry_of(rows[0]);
@@ -166,8 +166,8 @@ LedgerCheck Ledger::verify(const std::string& expected_head) {
   bool head_seen = expected_head.empty();
   Head before;
   while (true) {
-    const Rows rows = database_.read(
-        [&](Connection& connection) { return page_after(connection, before.seq); });
+    const Rows rows =
+        database_.read([&](Connection& connection) { return page_after(connection, before.seq); });
     for (const Row& row : rows) {
       LedgerEntry entry;
       try {

@@ -9,7 +9,7 @@
 namespace deepseek::store {
 namespace {
 
-#define RESERVATION_COLUMNS                                                               \
+#define RESERVATION_COLUMNS                                                                  \
   "id, key_id, model, currency, price, hit_price, miss_price, output_price, prompt_tokens, " \
   "max_output_tokens, reserved_micro, hit_tokens, miss_tokens, output_tokens, admitted_at_ms"
 
@@ -23,16 +23,11 @@ struct Open {
 };
 
 Open open_of(const Row& row) {
-  return {row.text(0),
-          row.text(1),
-          row.text(2),
-          row.text(3),
-          row.text(4),
-          {row.integer(5), row.integer(6), row.integer(7)},
-          row.integer(8),
-          row.integer(9),
-          row.integer(10),
-          {row.integer(11), row.integer(12), row.integer(13)},
+  return {row.text(0),     row.text(1),
+          row.text(2),     row.text(3),
+          row.text(4),     {row.integer(5), row.integer(6), row.integer(7)},
+          row.integer(8),  row.integer(9),
+          row.integer(10), {row.integer(11), row.integer(12), row.integer(13)},
           row.integer(14)};
 }
 
@@ -89,9 +84,10 @@ std::string_view name_of(Outcome outcome) {
 
 bool is_taken(Connection& connection, const std::string& id) {
   return !connection
-              .query("SELECT id FROM reservations WHERE id = ? UNION ALL SELECT entry_id FROM "
-                     "ledger WHERE entry_id = ?",
-                     {id, id})
+              .query(
+                  "SELECT id FROM reservations WHERE id = ? UNION ALL SELECT entry_id FROM "
+                  "ledger WHERE entry_id = ?",
+                  {id, id})
               .empty();
 }
 
@@ -136,8 +132,7 @@ Admission Meter::reserve(const MeteredRequest& request) {
     const Price price = price_of(request.model, balance.currency, now_ms);
     TokenPrice bound = price.tokens;
     bound.miss = std::max(bound.miss, bound.hit);
-    const int64_t cost =
-        cost_micro(bound, {0, request.prompt_tokens, request.max_output_tokens});
+    const int64_t cost = cost_micro(bound, {0, request.prompt_tokens, request.max_output_tokens});
     if (balance.prepaid && cost > balance.available_micro())
       return InsufficientBalance{balance.currency, cost, balance.available_micro()};
     connection.execute(
@@ -146,9 +141,8 @@ Admission Meter::reserve(const MeteredRequest& request) {
         {request.id, request.key_id, request.model, price.currency, price.name, price.tokens.hit,
          price.tokens.miss, price.tokens.output, request.prompt_tokens, request.max_output_tokens,
          cost, now_ms, owner_.id()});
-    connection.execute(
-        "UPDATE balances SET reserved_micro = reserved_micro + ? WHERE key_id = ?",
-        {cost, request.key_id});
+    connection.execute("UPDATE balances SET reserved_micro = reserved_micro + ? WHERE key_id = ?",
+                       {cost, request.key_id});
     return Reservation{request.id, price, cost, now_ms};
   });
 }
@@ -189,13 +183,12 @@ LedgerEntry Meter::settle(const std::string& id, const TokenCounts& used, Outcom
     reports_.erase(id);
   }
   const int64_t now_ms = clock_();
-  const auto closed =
-      database_.write([&](Connection& connection) -> std::optional<LedgerEntry> {
-        const Rows rows = connection.query(
-            "SELECT " RESERVATION_COLUMNS " FROM reservations WHERE id = ?", {id});
-        if (rows.empty()) return std::nullopt;
-        return close(connection, open_of(rows[0]), used, name_of(outcome), now_ms);
-      });
+  const auto closed = database_.write([&](Connection& connection) -> std::optional<LedgerEntry> {
+    const Rows rows =
+        connection.query("SELECT " RESERVATION_COLUMNS " FROM reservations WHERE id = ?", {id});
+    if (rows.empty()) return std::nullopt;
+    return close(connection, open_of(rows[0]), used, name_of(outcome), now_ms);
+  });
   if (closed) return *closed;
   if (const auto before = Ledger(database_).find(id)) return *before;
   fail(ErrorKind::not_found, "request ", printable(id, 80), ": nothing was reserved for it");

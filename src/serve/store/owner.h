@@ -12,7 +12,8 @@ namespace deepseek::store {
 /// on this machine (same boot and same namespace of process ids), else when its lease ran out.
 class Owner {
  public:
-  /// Registers this process. `lease_ms`: when another machine may take it for dead unless it renews.
+  /// Registers this process. `lease_ms`: when another machine may take it for dead unless it
+  /// renews.
   explicit Owner(Database& database, Clock clock = system_clock_ms, int64_t lease_ms = 90'000);
   /// Takes the registration back; whatever is still open can be recovered by others at once.
   ~Owner();

@@ -118,10 +118,9 @@ class PostgresConnection : public Connection {
     run_script("BEGIN");
     in_transaction_ = true;
     try {
-      run_script(concat("SET LOCAL lock_timeout = ", busy_timeout_ms_,
-                        durability == Durability::full
-                            ? ""
-                            : "; SET LOCAL synchronous_commit = off"));
+      run_script(
+          concat("SET LOCAL lock_timeout = ", busy_timeout_ms_,
+                 durability == Durability::full ? "" : "; SET LOCAL synchronous_commit = off"));
       query("SELECT pg_advisory_xact_lock(?)", {writer_turn});
     } catch (...) {
       rollback();
@@ -142,9 +141,11 @@ class PostgresConnection : public Connection {
     if (PQstatus(session_) != CONNECTION_OK)
       fail(ErrorKind::network, "store: ", one_line(PQerrorMessage(session_)));
     // Notices of the schema are no news to anyone.
-    PQsetNoticeProcessor(session_, [](void*, const char*) {}, nullptr);
-    check(Result(PQexec(session_, "SET client_min_messages = warning; SET bytea_output = hex; "
-                                  "SET client_encoding = 'UTF8'")));
+    PQsetNoticeProcessor(
+        session_, [](void*, const char*) {}, nullptr);
+    check(Result(PQexec(session_,
+                        "SET client_min_messages = warning; SET bytea_output = hex; "
+                        "SET client_encoding = 'UTF8'")));
   }
 
   /// A transaction never moves to a new session: what it did is gone with the old one.
@@ -196,8 +197,8 @@ class PostgresConnection : public Connection {
     const ExecStatusType status = PQresultStatus(result.get());
     if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return;
     if (PQstatus(session_) != CONNECTION_OK)
-      fail(ErrorKind::network, place_, ": the server is away: ",
-           one_line(PQerrorMessage(session_)));
+      fail(ErrorKind::network, place_,
+           ": the server is away: ", one_line(PQerrorMessage(session_)));
     const char* found = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
     const std::string_view state = found == nullptr ? "" : found;
     if (state == "55P03")
@@ -209,13 +210,13 @@ class PostgresConnection : public Connection {
     if (state.starts_with("53"))
       fail(ErrorKind::out_of_memory, place_, ": ", one_line(PQresultErrorMessage(result.get())));
     if (state.starts_with("XX") || state.starts_with("58"))
-      fail(ErrorKind::bad_file, place_, ": the store is damaged: ",
-           one_line(PQresultErrorMessage(result.get())));
+      fail(ErrorKind::bad_file, place_,
+           ": the store is damaged: ", one_line(PQresultErrorMessage(result.get())));
     if (state.starts_with("57"))
       fail(ErrorKind::network, place_, ": ", one_line(PQresultErrorMessage(result.get())));
     if (state == "42501" || state == "25006")
-      fail(ErrorKind::bad_file, place_, ": cannot be written: ",
-           one_line(PQresultErrorMessage(result.get())));
+      fail(ErrorKind::bad_file, place_,
+           ": cannot be written: ", one_line(PQresultErrorMessage(result.get())));
     fail(ErrorKind::internal, place_, ": ", one_line(PQresultErrorMessage(result.get())));
   }
 

@@ -107,7 +107,8 @@ class PriceFile {
   int32_t date(const YAML::Node& node, const std::string& written) const {
     const auto day = parse_date(written);
     if (!day)
-      refuse(node, concat("expected a date such as 2026-10-01, got '", printable(written, 60), "'"));
+      refuse(node,
+             concat("expected a date such as 2026-10-01, got '", printable(written, 60), "'"));
     return *day;
   }
 
@@ -184,8 +185,8 @@ class PriceFile {
   PriceList::Band read_band(const YAML::Node& node, const TimeZone& zone_of_list,
                             const TokenPrice& base) const {
     check_map(node,
-              {"name", "zone", "hours", "days", "from", "until", "except", "percent", "hit",
-               "miss", "output"},
+              {"name", "zone", "hours", "days", "from", "until", "except", "percent", "hit", "miss",
+               "output"},
               "a band");
     PriceList::Band band;
     band.name = text(node["name"], node, "name");

@@ -25,15 +25,14 @@ void RateLimiter::fill(Bucket& bucket, int64_t limit, int64_t now_ms) {
     bucket = {limit, capacity, now_ms, false};
     return;
   }
+  // Time that passed fills at the rate of today's limit. A full minute fills any bucket; only what
+  // is owed takes longer.
   const int64_t passed_ms = std::max<int64_t>(0, now_ms - bucket.at_ms);
-  // A full minute fills any bucket, and a debt is never larger than one request.
   const int64_t owed = std::max<int64_t>(0, -bucket.level);
-  if (passed_ms >= minute_ms + owed / std::max<int64_t>(1, bucket.limit) + 1)
+  if (passed_ms >= minute_ms + owed / limit + 1)
     bucket.level = capacity;
   else
-    bucket.level += passed_ms * bucket.limit;
-  // What is left of a minute counts on when the limit changes.
-  bucket.level = std::min(bucket.level, capacity);
+    bucket.level = std::min(bucket.level + passed_ms * limit, capacity);
   bucket.limit = limit;
   bucket.at_ms = std::max(now_ms, bucket.at_ms);
 }

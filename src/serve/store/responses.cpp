@@ -30,9 +30,10 @@ void Responses::put(const std::string& key_id, const StoredResponse& response) {
             {response.id, key_id, response.previous_id, Blob{response.body}, size,
              response.created_at_ms, response.created_at_ms + limits_.lifetime_ms});
         const Row sums = connection
-                             .query("SELECT COUNT(*), CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) "
-                                    "FROM responses WHERE key_id = ?",
-                                    {key_id})
+                             .query(
+                                 "SELECT COUNT(*), CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) "
+                                 "FROM responses WHERE key_id = ?",
+                                 {key_id})
                              .at(0);
         int64_t count = sums.integer(0), bytes = sums.integer(1);
         if (count <= limits_.most_per_key && bytes <= limits_.most_bytes_per_key) return;
@@ -62,8 +63,7 @@ std::optional<StoredResponse> Responses::find(const std::string& key_id, const s
 }
 
 std::optional<std::vector<StoredResponse>> Responses::chain(const std::string& key_id,
-                                                            const std::string& id,
-                                                            int64_t limit) {
+                                                            const std::string& id, int64_t limit) {
   std::vector<StoredResponse> found;
   std::optional<std::string> next = id;
   while (next && int64_t(found.size()) < limit) {

@@ -12,8 +12,8 @@ namespace deepseek::store {
 
 struct ResponseLimits {
   int64_t lifetime_ms = int64_t{30} * 24 * 3'600'000;
-  int64_t largest_bytes = 16 << 20;      // of one
-  int64_t most_per_key = 10'000;         // the oldest go first
+  int64_t largest_bytes = 16 << 20;  // of one
+  int64_t most_per_key = 10'000;     // the oldest go first
   int64_t most_bytes_per_key = 1 << 30;
 };
 
@@ -35,8 +35,8 @@ class Responses {
   std::optional<StoredResponse> find(const std::string& key_id, const std::string& id);
   /// The response and those before it by previous_id, oldest first; at most `limit` of them.
   /// Absent when one of the chain is gone.
-  std::optional<std::vector<StoredResponse>> chain(const std::string& key_id,
-                                                   const std::string& id, int64_t limit);
+  std::optional<std::vector<StoredResponse>> chain(const std::string& key_id, const std::string& id,
+                                                   int64_t limit);
   bool remove(const std::string& key_id, const std::string& id);
   void tidy();
 

@@ -8,8 +8,9 @@
 
 namespace deepseek::store {
 
-/// One step of the schema. `both` is spelled for either back end: {int} is INTEGER or BIGINT, {blob}
-/// BLOB or BYTEA, {strict} STRICT or nothing. A released step never changes; a new one is added.
+/// One step of the schema. `both` is spelled for either back end: {int} is INTEGER or BIGINT,
+/// {blob} BLOB or BYTEA, {strict} STRICT or nothing. A released step never changes; a new one is
+/// added.
 struct Migration {
   const char* both;
   const char* sqlite;

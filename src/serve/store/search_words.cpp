@@ -65,8 +65,8 @@ std::string word_conditions(const std::vector<std::string>& words, std::string_v
       phrase += concat(phrase.empty() ? "" : " AND ", "\"", doubled(word, '"'), "\"");
       continue;
     }
-    sql += concat(" AND ", column, dialect == Dialect::sqlite ? " LIKE" : " ILIKE",
-                  " ? ESCAPE '\\'");
+    sql +=
+        concat(" AND ", column, dialect == Dialect::sqlite ? " LIKE" : " ILIKE", " ? ESCAPE '\\'");
     parameters.emplace_back(like_pattern(word));
   }
   if (phrase.empty()) return sql;
@@ -81,11 +81,13 @@ std::string excerpt_around(std::string_view text, std::string_view word) {
   const auto at = size_t(found - text.begin());
   size_t begin = at == text.size() || at < excerpt_bytes / 2 ? 0 : at - excerpt_bytes / 2;
   size_t end = std::min(text.size(), begin + excerpt_bytes);
-  const auto inside_character = [&](size_t i) { return i < text.size() && (text[i] & 0xc0) == 0x80; };
+  const auto inside_character = [&](size_t i) {
+    return i < text.size() && (text[i] & 0xc0) == 0x80;
+  };
   while (inside_character(begin)) ++begin;
   while (inside_character(end)) ++end;
-  std::string excerpt = concat(begin > 0 ? "…" : "", text.substr(begin, end - begin),
-                               end < text.size() ? "…" : "");
+  std::string excerpt =
+      concat(begin > 0 ? "…" : "", text.substr(begin, end - begin), end < text.size() ? "…" : "");
   for (char& c : excerpt)
     if (is_blank(c)) c = ' ';
   return excerpt;

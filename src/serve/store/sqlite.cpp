@@ -132,8 +132,7 @@ class SqliteConnection : public Connection {
     const std::filesystem::path folder = path.parent_path();
     if (!std::filesystem::exists(folder, error)) {
       std::filesystem::create_directories(folder, error);
-      if (!error)
-        std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
+      if (!error) std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
     }
     if (error) refuse_system(folder.string(), "cannot make the folder", error.value());
     const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -197,8 +196,8 @@ class SqliteConnection : public Connection {
   [[noreturn]] void refuse(int code) const {
     const std::string why = sqlite3_errmsg(handle_);
     const int system = sqlite3_system_errno(handle_);
-    const bool no_room = (code & 0xff) == SQLITE_IOERR &&
-                         (system == ENOSPC || system == EDQUOT || system == EFBIG);
+    const bool no_room =
+        (code & 0xff) == SQLITE_IOERR && (system == ENOSPC || system == EDQUOT || system == EFBIG);
     if (no_room || (code & 0xff) == SQLITE_FULL)
       fail(ErrorKind::out_of_memory, place_,
            ": the disk is full; nothing of this change was kept; make room and try again");

@@ -171,8 +171,7 @@ int64_t local_second(const ZoneRule::Change& change, int year) {
 
 std::optional<int32_t> fixed_offset(std::string_view name) {
   if (name == "UTC" || name == "Z") return 0;
-  if (name.size() != 6 || (name[0] != '+' && name[0] != '-') || name[3] != ':')
-    return std::nullopt;
+  if (name.size() != 6 || (name[0] != '+' && name[0] != '-') || name[3] != ':') return std::nullopt;
   RuleText text(name.substr(1));
   int hours = 0, minutes = 0;
   if (!text.integer(0, 14, hours) || !text.skip(':') || !text.integer(0, 59, minutes) ||
@@ -225,8 +224,8 @@ int32_t ZoneRule::offset_at(int64_t utc_s) const {
   const int year = int(date_of(int32_t(floor_div(utc_s + standard_offset_s, day_s))).year());
   const int64_t begins = local_second(summer_begins, year) - standard_offset_s;
   const int64_t ends = local_second(summer_ends, year) - *summer_offset_s;
-  const bool summer = begins < ends ? utc_s >= begins && utc_s < ends
-                                    : utc_s >= begins || utc_s < ends;
+  const bool summer =
+      begins < ends ? utc_s >= begins && utc_s < ends : utc_s >= begins || utc_s < ends;
   return summer ? *summer_offset_s : standard_offset_s;
 }
 

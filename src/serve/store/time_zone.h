@@ -11,9 +11,9 @@ namespace deepseek::store {
 
 /// What a clock on the wall shows.
 struct WallTime {
-  int32_t day = 0;             // days since 1970-01-01
-  int32_t second_of_day = 0;   // 0 to 86399
-  int weekday() const;         // 0 is Monday
+  int32_t day = 0;            // days since 1970-01-01
+  int32_t second_of_day = 0;  // 0 to 86399
+  int weekday() const;        // 0 is Monday
 };
 
 /// "2026-10-01" to days since 1970-01-01 (proleptic Gregorian). Absent when it is no date.
@@ -54,10 +54,10 @@ class TimeZone {
   WallTime wall_time(int64_t utc_ms) const;
 
  private:
-  std::vector<int64_t> changes_s_;   // ascending
-  std::vector<int32_t> offsets_;     // from the change of the same index on
-  int32_t first_offset_ = 0;         // before the first change
-  std::optional<ZoneRule> rule_;     // after the last change
+  std::vector<int64_t> changes_s_;  // ascending
+  std::vector<int32_t> offsets_;    // from the change of the same index on
+  int32_t first_offset_ = 0;        // before the first change
+  std::optional<ZoneRule> rule_;    // after the last change
 };
 
 }  // namespace deepseek::store

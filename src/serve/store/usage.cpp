@@ -10,8 +10,12 @@ std::vector<UsageTotal> totals_of(const Rows& rows) {
   std::vector<UsageTotal> totals;
   totals.reserve(rows.size());
   for (const Row& row : rows)
-    totals.push_back({row.text(0), row.text(1), int32_t(row.integer(2)), row.text(3),
-                      row.integer(4), {row.integer(5), row.integer(6), row.integer(7)},
+    totals.push_back({row.text(0),
+                      row.text(1),
+                      int32_t(row.integer(2)),
+                      row.text(3),
+                      row.integer(4),
+                      {row.integer(5), row.integer(6), row.integer(7)},
                       row.integer(8)});
   return totals;
 }

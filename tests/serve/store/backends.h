@@ -44,7 +44,7 @@ class OnBothBackends : public ::testing::TestWithParam<std::string> {
   ManualClock clock;
 };
 
-#define RUN_ON_BOTH_BACKENDS(Suite)                                                     \
+#define RUN_ON_BOTH_BACKENDS(Suite)                                                  \
   INSTANTIATE_TEST_SUITE_P(Backends, Suite, ::testing::Values("sqlite", "postgres"), \
                            [](const auto& info) { return info.param; })
 

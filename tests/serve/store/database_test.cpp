@@ -31,9 +31,10 @@ TEST_P(DatabaseOn, EveryKindOfValueComesBack) {
                        {"y", std::optional<int64_t>()});
   });
   const Rows rows = database->read([](Connection& connection) {
-    return connection.query("SELECT name, number, bytes FROM store_meta WHERE name = ? OR name = ? "
-                            "ORDER BY name",
-                            {"x \u4e2d'\"", "y"});
+    return connection.query(
+        "SELECT name, number, bytes FROM store_meta WHERE name = ? OR name = ? "
+        "ORDER BY name",
+        {"x \u4e2d'\"", "y"});
   });
   ASSERT_EQ(rows.size(), 2);
   EXPECT_EQ(rows[0].text(0), "x \u4e2d'\"");
@@ -79,14 +80,13 @@ TEST_P(DatabaseOn, AWriterWaitsForItsTurnAndThenSaysBusy) {
   Database impatient(location);
   database->write([&](Connection& connection) {
     set_meta_number(connection, "mine", 1);
-    EXPECT_NE(refused(ErrorKind::busy,
-                      [&] {
-                        impatient.write([](Connection& other) {
-                          set_meta_number(other, "theirs", 1);
-                        });
-                      })
-                  .find("the store is locked by another process"),
-              std::string::npos);
+    EXPECT_NE(
+        refused(ErrorKind::busy,
+                [&] {
+                  impatient.write([](Connection& other) { set_meta_number(other, "theirs", 1); });
+                })
+            .find("the store is locked by another process"),
+        std::string::npos);
     // Readers do not wait, and see what was committed.
     EXPECT_EQ(impatient.read([](Connection& other) { return meta_number(other, "mine"); }), 0);
   });

@@ -175,10 +175,10 @@ TEST(StaticKeys, NeedNoDatabase) {
 TEST(StaticKeys, AWrongFileIsRefusedWithItsLine) {
   const TemporaryFolder folder;
   StaticKeys fixed;
-  EXPECT_NE(refused(ErrorKind::bad_file,
-                    [&] { fixed.add_file(folder.write("a", "sk-one\nsk two\n")); })
-                .find("a:2: API key"),
-            std::string::npos);
+  EXPECT_NE(
+      refused(ErrorKind::bad_file, [&] { fixed.add_file(folder.write("a", "sk-one\nsk two\n")); })
+          .find("a:2: API key"),
+      std::string::npos);
   StaticKeys none;
   refused(ErrorKind::bad_file, [&] { none.add_file(folder.write("b", "# nothing\n")); });
   refused(ErrorKind::not_found, [&] { none.add_file(folder.path() / "c"); });

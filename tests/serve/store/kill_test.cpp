@@ -142,12 +142,13 @@ TEST(Kill, AtRandomPointsLosesAndDoublesNothing) {
     std::string key_id;
     {
       Database database({.data_path = data_path});
-      key_id = Keys(database).create({.name = "k", .prepaid = true, .granted_micro = 20'000}).key.id;
+      key_id =
+          Keys(database).create({.name = "k", .prepaid = true, .granted_micro = 20'000}).key.id;
     }
     Confirmed confirmed;
     confirmed.granted_micro = 20'000;
     for (int round = 0; round < kills_a_store && done < kills; ++round, ++done) {
-      confirmed.read(run_and_kill(data_path, key_id, int(random() % 30'000)));
+      confirmed.read(run_and_kill(data_path, key_id, int(random() % 100'000)));
       Database database({.data_path = data_path});
       check(database, key_id, confirmed);
       if (HasFatalFailure()) return;

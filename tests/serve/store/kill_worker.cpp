@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Charges requests until it is killed: store_kill_worker DATA_PATH KEY_ID. A line on standard output
-// says what the store had confirmed:
+// Charges requests until it is killed: store_kill_worker DATA_PATH KEY_ID. A line on standard
+// output says what the store had confirmed:
 //   grant MICRO | reserved ID | flushed ID OUTPUT_TOKENS | charged ID MICRO
 #include <unistd.h>
 
@@ -67,7 +67,8 @@ int main(int argc, char** argv) {
   try {
     Database database({.data_path = argv[1]});
     const Owner owner(database);
-    Meter meter(database, owner, std::make_shared<PriceList>(PriceList::parse(prices_yaml, "prices")));
+    Meter meter(database, owner,
+                std::make_shared<PriceList>(PriceList::parse(prices_yaml, "prices")));
     meter.recover();
     say("ready");
     const auto seed = uint64_t(::getpid()) * 2654435761U + uint64_t(system_clock_ms());

@@ -58,14 +58,14 @@ TEST_P(LedgerOn, AWholeLedgerVerifies) {
 
 TEST_P(LedgerOn, RowsCannotBeChangedByAccident) {
   for (const char* sql : {"UPDATE ledger SET note = 'x'", "DELETE FROM ledger"})
-    EXPECT_THROW(
-        database->write([&](Connection& connection) { connection.execute(sql); }), Error);
+    EXPECT_THROW(database->write([&](Connection& connection) { connection.execute(sql); }), Error);
   EXPECT_EQ(check().problem, "");
 }
 
 TEST_P(LedgerOn, AChangedValueNamesItsRow) {
-  for (const char* change : {"output_tokens = 9", "at_ms = at_ms + 1", "key_id = 'key_other'",
-                             "kind = 'grant'", "note = 'x'", "model = 'n'", "topped_up_micro = 1"}) {
+  for (const char* change :
+       {"output_tokens = 9", "at_ms = at_ms + 1", "key_id = 'key_other'", "kind = 'grant'",
+        "note = 'x'", "model = 'n'", "topped_up_micro = 1"}) {
     SCOPED_TRACE(change);
     const std::string column = std::string(change).substr(0, std::string(change).find(' '));
     tamper("CREATE TABLE kept AS SELECT * FROM ledger WHERE seq = 4");
@@ -90,8 +90,9 @@ TEST_P(LedgerOn, ARemovedEndIsNoticed) {
 }
 
 TEST_P(LedgerOn, ExchangedRowsAreNoticed) {
-  tamper("UPDATE ledger SET seq = 100 WHERE seq = 4; UPDATE ledger SET seq = 4 WHERE seq = 5; "
-         "UPDATE ledger SET seq = 5 WHERE seq = 100");
+  tamper(
+      "UPDATE ledger SET seq = 100 WHERE seq = 4; UPDATE ledger SET seq = 4 WHERE seq = 5; "
+      "UPDATE ledger SET seq = 5 WHERE seq = 100");
   EXPECT_EQ(check().bad_seq, 4);
 }
 
@@ -99,8 +100,7 @@ TEST_P(LedgerOn, ARowWithAnHonestHashInTheWrongPlaceIsNoticed) {
   LedgerEntry forged = *Ledger(*database).find("r2");
   forged.note = "forged";
   forged.hash = sha256(canonical_form(forged));
-  const std::string blob =
-      concat(GetParam() == "sqlite" ? "X'" : "'\\x", to_hex(forged.hash), "'");
+  const std::string blob = concat(GetParam() == "sqlite" ? "X'" : "'\\x", to_hex(forged.hash), "'");
   tamper(concat("UPDATE ledger SET note = 'forged', hash = ", blob, " WHERE seq = ", forged.seq));
   const LedgerCheck found = check();
   EXPECT_EQ(found.bad_seq, forged.seq + 1);
@@ -169,7 +169,8 @@ TEST(CanonicalForm, IsDocumentedByExample) {
   entry.seq = 1;
   entry.entry_id = "a=b\n";
   const std::string form = canonical_form(entry);
-  EXPECT_TRUE(form.starts_with("deepseek ledger 1\nseq=1:1\nentry_id=4:a=b\n\nat_ms=1:0\n")) << form;
+  EXPECT_TRUE(form.starts_with("deepseek ledger 1\nseq=1:1\nentry_id=4:a=b\n\nat_ms=1:0\n"))
+      << form;
   EXPECT_TRUE(form.ends_with("note=0:\nprevious_hash=0:\n")) << form;
 }
 

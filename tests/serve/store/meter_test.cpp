@@ -24,7 +24,8 @@ models:
   m:
     - {from: 2020-01-01, hit: 1, miss: 2, output: 10,
        bands: [{name: noon, hours: "12:00-13:00", percent: 200}]}
-)", "p.yaml"));
+)",
+                                                      "p.yaml"));
 }
 
 class MeterOn : public OnBothBackends {
@@ -129,23 +130,31 @@ TEST_P(MeterOn, ARequestIsChargedOnce) {
 
 TEST_P(MeterOn, PricesAndKeysThatAreNotThereAreRefused) {
   OwnMeter meter(*database, simple_prices(), clock);
-  EXPECT_NE(refused(ErrorKind::not_found, [&] { meter.reserve({"r", "key_x", "m", 1, 1}); })
+  EXPECT_NE(refused(ErrorKind::not_found,
+                    [&] {
+                      meter.reserve({"r", "key_x", "m", 1, 1});
+                    })
                 .find("key_x"),
             std::string::npos);
   const Key key = add_key();
-  EXPECT_NE(
-      refused(ErrorKind::not_found, [&] { meter.reserve({"r", key.id, "other", 1, 1}); })
-          .find("model 'other' has no price"),
-      std::string::npos);
+  EXPECT_NE(refused(ErrorKind::not_found,
+                    [&] {
+                      meter.reserve({"r", key.id, "other", 1, 1});
+                    })
+                .find("model 'other' has no price"),
+            std::string::npos);
   const Key yuan = Keys(*database).create({.name = "y", .currency = "CNY"}).key;
-  EXPECT_NE(refused(ErrorKind::unsupported, [&] { meter.reserve({"r", yuan.id, "m", 1, 1}); })
+  EXPECT_NE(refused(ErrorKind::unsupported,
+                    [&] {
+                      meter.reserve({"r", yuan.id, "m", 1, 1});
+                    })
                 .find("CNY"),
             std::string::npos);
 }
 
 /// 40 requests that could cost 50 each, of which a balance of 1000 covers 20.
-int run_parallel(const StoreLocation& location, const std::string& key_id,
-                 const std::string& name, int threads, const Clock& clock) {
+int run_parallel(const StoreLocation& location, const std::string& key_id, const std::string& name,
+                 int threads, const Clock& clock) {
   Database database(location);
   OwnMeter meter(database, simple_prices(), clock);
   std::atomic<int> admitted = 0;
@@ -239,8 +248,9 @@ TEST_P(MeterOn, ALivingProcessKeepsItsReservations) {
   EXPECT_EQ(meter.recover(), 0);
   // One on a machine that nobody can look into counts as dead when its lease is over.
   database->write([](Connection& connection) {
-    connection.execute("UPDATE owners SET host = 'elsewhere' WHERE id = (SELECT owner FROM "
-                       "reservations WHERE id = 'theirs')");
+    connection.execute(
+        "UPDATE owners SET host = 'elsewhere' WHERE id = (SELECT owner FROM "
+        "reservations WHERE id = 'theirs')");
   });
   EXPECT_EQ(meter.recover(), 0);
   clock.advance(80'000);

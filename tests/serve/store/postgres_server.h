@@ -10,8 +10,8 @@
 
 namespace deepseek::testing {
 
-/// A PostgreSQL server of this process alone: data in a temporary folder, a UNIX socket, no network.
-/// It refuses to run as root, so a root caller starts it as `postgres`, else `nobody`.
+/// A PostgreSQL server of this process alone: data in a temporary folder, a UNIX socket, no
+/// network. It refuses to run as root, so a root caller starts it as `postgres`, else `nobody`.
 class PostgresServer {
  public:
   /// The one of this process, started by the first call; null where PostgreSQL is not installed.

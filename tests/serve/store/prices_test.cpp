@@ -83,14 +83,15 @@ models:
       output: 1
       bands:
         - {name: early, hours: "02:00-03:00", hit: 2, miss: 2, output: 2}
-)", "p.yaml");
+)",
+                                          "p.yaml");
   const auto minutes_at_two = [&](const char* day) {
     int minutes = 0;
     for (int64_t at = utc(day, 0, 0) - 7'200'000; at < utc(day, 22, 0); at += 60'000)
       minutes += list.find("any", at)->name.ends_with("early") ? 1 : 0;
     return minutes;
   };
-  EXPECT_EQ(minutes_at_two("2026-03-29"), 0);    // that hour is left out
+  EXPECT_EQ(minutes_at_two("2026-03-29"), 0);  // that hour is left out
   EXPECT_EQ(minutes_at_two("2026-07-01"), 60);
   EXPECT_EQ(minutes_at_two("2026-10-25"), 120);  // and comes twice
   EXPECT_FALSE(list.find("any", utc("2025-12-31", 22, 59)));
@@ -104,7 +105,8 @@ models:
   m:
     - {from: 2026-01-01, hit: 1, miss: 1, output: 1,
        bands: [{name: b, days: fri, hours: "22:00-06:00", percent: 10}]}
-)", "p.yaml");
+)",
+                                          "p.yaml");
   EXPECT_EQ(list.find("m", utc("2026-09-18", 23, 0))->tokens.hit, 100'000);  // Friday
   EXPECT_EQ(list.find("m", utc("2026-09-19", 5, 59))->tokens.hit, 100'000);
   EXPECT_EQ(list.find("m", utc("2026-09-19", 23, 0))->tokens.hit, 1'000'000);
@@ -142,7 +144,8 @@ TEST(Prices, AWrongFileIsRefusedWithItsLine) {
                 "hit: expected a price"},
            Case{"currency: USD\nmodels: {m: [{from: 2026-01-01, hit: 1e-3, miss: 1, output: 1}]}\n",
                 "hit: expected an amount"},
-           Case{"currency: USD\n" + period + "}\n    - {from: 2025-01-01, hit: 1, miss: 1, output: 1}\n",
+           Case{"currency: USD\n" + period +
+                    "}\n    - {from: 2025-01-01, hit: 1, miss: 1, output: 1}\n",
                 "p.yaml:5: periods: each begins later"},
            Case{band("hours: \"9:00-10:00\", percent: 50"), "expected a time such as 16:30"},
            Case{band("hours: \"09:00-09:00\", percent: 50"), "the range is empty"},

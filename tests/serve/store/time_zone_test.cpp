@@ -33,8 +33,9 @@ TEST(TimeZone, SummerTimeBeginsAndEndsToTheSecond) {
 }
 
 TEST(TimeZone, AgreesWithTheSystemOverThreeCenturies) {
-  for (const char* name : {"America/New_York", "Asia/Shanghai", "Europe/Dublin", "Australia/Lord_Howe",
-                           "America/Santiago", "Africa/Casablanca", "Asia/Kathmandu", "UTC"}) {
+  for (const char* name :
+       {"America/New_York", "Asia/Shanghai", "Europe/Dublin", "Australia/Lord_Howe",
+        "America/Santiago", "Africa/Casablanca", "Asia/Kathmandu", "UTC"}) {
     const TimeZone zone = TimeZone::named(name);
     ::setenv("TZ", name, 1);
     ::tzset();
