@@ -67,13 +67,29 @@ constexpr Command rows[] = {
      "deepseek rm deepseek-ai/deepseek-llm-7b-chat\n"
      "deepseek rm unsloth/DeepSeek-R1-Distill-Qwen-1.5B-GGUF:Q4_K_M --yes",
      run_rm},
+    {"key", "ACTION [KEY]",
+     "name scope allow-model expires requests-per-minute tokens-per-minute concurrency currency "
+     "prepaid grant top-up note disabled data-path store-url",
+     "deepseek key create alice --prepaid --grant 5 --requests-per-minute 60\n"
+     "deepseek key create ci --scope chat --allow-model deepseek-chat --expires 30d\n"
+     "deepseek key list --json\n"
+     "deepseek key set alice --top-up 20 --note 'invoice 17' --concurrency 4\n"
+     "deepseek key set alice --disabled\n"
+     "deepseek key revoke alice",
+     run_key},
+    {"ledger", "ACTION", "format out key head data-path store-url",
+     "deepseek ledger verify\n"
+     "deepseek ledger export --format csv --out ledger.csv\n"
+     "deepseek ledger export --format jsonl --key alice",
+     run_ledger},
     {"doctor", "", "threads cpu",
      "deepseek doctor\n"
      "DEEPSEEK_CPU=avx2 deepseek doctor --json",
      run_doctor},
     {"config", "ACTION",
      "cpu threads ctx cache-bytes adapter precision temperature top-k top-p min-p "
-     "repetition-penalty frequency-penalty presence-penalty seed max-tokens system think",
+     "repetition-penalty frequency-penalty presence-penalty seed max-tokens system think data-path "
+     "store-url",
      "deepseek config show\n"
      "deepseek config show --threads 2 --json",
      run_config},

@@ -94,6 +94,24 @@ constexpr std::array rows{
                "Deletes a model, or one file of it, and frees what nothing else refers to. Asks "
                "first; --yes answers for you.",
                "删除模型或其中一个文件，并释放不再被引用的数据。会先询问；--yes 表示同意。"},
+    MessageRow{"verb.key", "API keys of the server", "服务器的 API 密钥"},
+    MessageRow{
+        "verb.key.about",
+        "Makes, lists, changes and revokes API keys: 'key create NAME', 'key list', 'key set KEY', "
+        "'key revoke KEY', where KEY is a name or an id. A secret is shown once and kept only as a "
+        "hash. A running server notices every change. A limit of 0, --allow-model any and "
+        "--expires never take a limit away.",
+        "创建、列出、修改和吊销 API 密钥：“key create 名称”、“key list”、“key set 密钥”、"
+        "“key revoke 密钥”，其中密钥用名称或编号指定。密钥原文只显示一次，仅以哈希保存。运行中的"
+        "服务器会立即感知修改。限额设为 0、--allow-model any 或 --expires never 表示取消限制。"},
+    MessageRow{"verb.ledger", "check or export what was charged", "校验或导出账本"},
+    MessageRow{
+        "verb.ledger.about",
+        "'ledger verify' reads the whole ledger and says which row was changed, removed or "
+        "exchanged; it prints the hash of the last row, and --head HASH checks that one noted "
+        "earlier is still in the chain. 'ledger export' writes every row as JSONL or CSV.",
+        "“ledger verify” 读取整个账本，指出被修改、删除或调换的行，并打印最后一行的哈希；"
+        "--head HASH 检查先前记下的哈希仍在链中。“ledger export” 把每一行写成 JSONL 或 CSV。"},
     MessageRow{"verb.doctor", "what this machine offers and what is chosen on it",
                "检查本机能力与所选计算核"},
     MessageRow{"verb.doctor.about",
@@ -206,6 +224,39 @@ constexpr std::array rows{
     MessageRow{"flag.force", "replace what is there", "替换已有内容"},
     MessageRow{"flag.revision", "branch, tag or commit", "分支、标签或提交"},
     MessageRow{"flag.yes", "do not ask", "不再询问"},
+    MessageRow{"flag.data-path",
+               "folder of the server's store and files; the user's data folder "
+               "when not given",
+               "服务器数据与文件的目录；默认使用用户数据目录"},
+    MessageRow{"flag.store-url",
+               "PostgreSQL database that several servers share, "
+               "postgresql://…, instead of a file in the data folder",
+               "多台服务器共享的 PostgreSQL 数据库 postgresql://…，代替数据目录中的文件"},
+    MessageRow{"flag.name", "new name of the key", "密钥的新名称"},
+    MessageRow{"flag.scope",
+               "what the key may use: chat, embeddings, files, batches, responses, history, admin; "
+               "may be given several times",
+               "密钥可用的功能：chat、embeddings、files、batches、responses、history、admin；"
+               "可多次给出"},
+    MessageRow{"flag.allow-model", "model the key may use; may be given several times; any: all",
+               "密钥可用的模型；可多次给出；any 表示全部"},
+    MessageRow{"flag.expires", "30d, 12h, a date such as 2027-01-31 (its end, UTC), or never",
+               "30d、12h、日期如 2027-01-31（当日结束，UTC）或 never"},
+    MessageRow{"flag.requests-per-minute", "requests a minute", "每分钟请求数"},
+    MessageRow{"flag.tokens-per-minute", "tokens a minute, prompt and answer",
+               "每分钟词元数，包括提示与回答"},
+    MessageRow{"flag.concurrency", "requests at once", "同时进行的请求数"},
+    MessageRow{"flag.currency", "currency of the key's balance", "密钥余额的货币"},
+    MessageRow{"flag.prepaid", "refuse requests that the balance does not cover",
+               "余额不足时拒绝请求"},
+    MessageRow{"flag.grant", "add granted money, which is spent first", "增加赠送余额，优先使用"},
+    MessageRow{"flag.top-up", "add topped-up money", "增加充值余额"},
+    MessageRow{"flag.note", "why, for the ledger", "写入账本的说明"},
+    MessageRow{"flag.disabled", "refuse the key for now; --no-disabled accepts it again",
+               "暂停使用密钥；--no-disabled 恢复"},
+    MessageRow{"flag.format", "form of the rows", "行的格式"},
+    MessageRow{"flag.key", "only rows of this key", "只输出该密钥的行"},
+    MessageRow{"flag.head", "hash that must be in the ledger", "账本中必须存在的哈希"},
 };
 
 }  // namespace

@@ -35,6 +35,14 @@ constexpr std::array rows{
     MessageRow{"rm.kept", "nothing was deleted", "未删除任何内容"},
     MessageRow{"rm.done", "{} deleted, {} freed", "已删除 {}，释放 {}"},
 
+    MessageRow{"key.empty", "there are no keys in {}", "{} 中没有密钥"},
+    MessageRow{"key.secret", "key {} ({}); this secret is shown once, keep it:",
+               "密钥 {}（{}）；原文只显示这一次，请妥善保存："},
+    MessageRow{"key.revoked", "{} ({}) is revoked", "已吊销 {}（{}）"},
+    MessageRow{"ledger.fine", "{} rows, every one as it was written; head {}",
+               "共 {} 行，全部与写入时一致；末行哈希 {}"},
+    MessageRow{"ledger.exported", "{} rows written to {}", "已将 {} 行写入 {}"},
+
     MessageRow{"doctor.cpu", "CPU", "CPU"},
     MessageRow{"doctor.found", "features found", "检测到的特性"},
     MessageRow{"doctor.used", "features used", "使用的特性"},

@@ -35,6 +35,9 @@ constexpr std::array rows{
     Setting{"logit-bias", "ID=X", Kind::list},
     Setting{"system", "TEXT", Kind::text, Scope::lasting},
     Setting{"think", "", Kind::boolean, Scope::lasting},
+    // The store of the server.
+    Setting{"data-path", "DIR", Kind::path, Scope::lasting},
+    Setting{"store-url", "URL", Kind::text, Scope::lasting},
     // One call.
     Setting{"prompt", "TEXT", Kind::text},
     Setting{"prompt-file", "FILE", Kind::path},
@@ -71,6 +74,22 @@ constexpr std::array rows{
     Setting{"force", "", Kind::boolean},
     Setting{"revision", "REV", Kind::text, Scope::call, "main"},
     Setting{"yes", "", Kind::boolean},
+    Setting{"name", "NAME", Kind::text},
+    Setting{"scope", "SCOPE", Kind::list},
+    Setting{"allow-model", "MODEL", Kind::list},
+    Setting{"expires", "WHEN", Kind::text},
+    Setting{"requests-per-minute", "N", Kind::integer, Scope::call, "", 0, 1e12},
+    Setting{"tokens-per-minute", "N", Kind::integer, Scope::call, "", 0, 1e12},
+    Setting{"concurrency", "N", Kind::integer, Scope::call, "", 0, 1e12},
+    Setting{"currency", "CODE", Kind::text, Scope::call, "USD"},
+    Setting{"prepaid", "", Kind::boolean},
+    Setting{"grant", "AMOUNT", Kind::text},
+    Setting{"top-up", "AMOUNT", Kind::text},
+    Setting{"note", "TEXT", Kind::text},
+    Setting{"disabled", "", Kind::boolean},
+    Setting{"format", "FORMAT", Kind::choice, Scope::call, "jsonl", 0, 0, "jsonl csv"},
+    Setting{"key", "KEY", Kind::text},
+    Setting{"head", "HASH", Kind::text},
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "core/file.h"
+#include "serve/store/keys.h"
 #include "tests/cli/refusals.h"
 #include "tests/cli/tiny_model.h"
 
@@ -316,6 +317,42 @@ void add_runs(std::vector<Refusal>& rows) {
                   ids(model())});
 }
 
+void add_store(std::vector<Refusal>& rows) {
+  const char* section = "Keys and the ledger";
+  const auto key = [](std::vector<std::string> words) {
+    words.insert(words.begin(), "key");
+    words.insert(words.end(), {"--data-path", "DIR/data"});
+    return words;
+  };
+  const auto store = [](const std::string& sql) {
+    return [=](const fs::path& folder) {
+      store::Database database({.data_path = folder / "data"});
+      store::Keys keys(database);
+      keys.create({.name = "alice", .granted_micro = 1000});
+      keys.create({.name = "bob", .granted_micro = 1000});
+      database.write([&](store::Connection& connection) { connection.run_script(sql); });
+    };
+  };
+  const std::vector<std::string> verify{"ledger", "verify", "--data-path", "DIR/data"};
+  rows.push_back({section, "an action that is none", {"key", "delete", "alice"}, 2});
+  rows.push_back({section, "no store yet", key({"list"}), 4});
+  rows.push_back({section, "a key that does not exist", key({"revoke", "alcie"}), 4, store("")});
+  rows.push_back({section, "a scope that is none", key({"create", "a", "--scope", "chta"}), 2});
+  rows.push_back({section, "an amount that is none", key({"create", "a", "--grant", "5 USD"}), 2});
+  rows.push_back({section, "a time that is none", key({"create", "a", "--expires", "soon"}), 2});
+  rows.push_back({section, "a currency that is none", key({"create", "a", "--currency", "$"}), 2});
+  rows.push_back({section, "a URL of another database",
+                  with(key({"list"}), {"--store-url", "mysql://host/d"}), 2});
+  rows.push_back({section, "a PostgreSQL server that is not there",
+                  with(key({"list"}), {"--store-url", "postgresql:///d?host=/nowhere"}), 7});
+  rows.push_back({section, "the store is no database", key({"list"}), 3,
+                  file("data/store.sqlite3", std::string(4096, 'x'))});
+  rows.push_back({section, "the store was made by a newer version", key({"list"}), 3,
+                  store("UPDATE store_meta SET number = 9 WHERE name = 'schema_version'")});
+  rows.push_back({section, "a changed row of the ledger", verify, 3,
+                  store("DROP TRIGGER ledger_keeps_rows; DELETE FROM ledger WHERE seq = 1")});
+}
+
 }  // namespace
 
 std::vector<Refusal> refusals() {
@@ -328,6 +365,7 @@ std::vector<Refusal> refusals() {
   add_gguf(rows);
   add_text(rows);
   add_runs(rows);
+  add_store(rows);
   return rows;
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cli/store_flags.h"
 #include "cli/verbs/verbs.h"
 #include "core/error.h"
 #include "core/text.h"
@@ -35,8 +36,10 @@ std::vector<Row> rows_of(const Flags& flags) {
     if (value == nullptr)
       rows.push_back({std::string(setting.name), std::string(setting.default_text), "default", ""});
     else
-      rows.push_back({std::string(setting.name), value->texts.front(), origin_name(value->origin),
-                      value->place});
+      rows.push_back({std::string(setting.name),
+                      setting.name == "store-url" ? without_password(value->texts.front())
+                                                  : value->texts.front(),
+                      origin_name(value->origin), value->place});
   }
   return rows;
 }

@@ -15,6 +15,8 @@ int run_convert(const Flags& flags, Console& console);
 int run_doctor(const Flags& flags, Console& console);
 int run_generate(const Flags& flags, Console& console);
 int run_help(const Flags& flags, Console& console);
+int run_key(const Flags& flags, Console& console);
+int run_ledger(const Flags& flags, Console& console);
 int run_list(const Flags& flags, Console& console);
 int run_perplexity(const Flags& flags, Console& console);
 int run_pull(const Flags& flags, Console& console);
