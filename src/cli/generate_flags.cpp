@@ -31,16 +31,20 @@ std::string rate_text(int64_t tokens, double seconds) {
 
 }  // namespace
 
-std::unique_ptr<TextModel> open_text_model(const Flags& flags, const std::string& model,
-                                           Console& console) {
-  apply_threads(flags);
+TextModelOptions text_model_options(const Flags& flags, Console& console) {
   TextModelOptions options;
   if (flags.text("precision").value_or("native") == "f32") options.precision = Precision::f32;
   options.context = flags.integer("ctx").value_or(0);
   options.cache_bytes = flags.size_bytes("cache-bytes").value_or(0);
   if (const auto adapter = flags.text("adapter")) options.adapter = *adapter;
   options.notice = console.notices();
-  return std::make_unique<TextModel>(model_path(model), options);
+  return options;
+}
+
+std::unique_ptr<TextModel> open_text_model(const Flags& flags, const std::string& model,
+                                           Console& console) {
+  apply_threads(flags);
+  return std::make_unique<TextModel>(model_path(model), text_model_options(flags, console));
 }
 
 SampleOptions sample_options(const Flags& flags, const GenerationConfig& recommended,

@@ -11,6 +11,9 @@
 
 namespace deepseek::cli {
 
+/// --ctx, --cache-bytes, --adapter and --precision.
+TextModelOptions text_model_options(const Flags& flags, Console& console);
+
 /// The model with --threads, --ctx, --cache-bytes, --adapter and --precision as given.
 std::unique_ptr<TextModel> open_text_model(const Flags& flags, const std::string& model,
                                            Console& console);

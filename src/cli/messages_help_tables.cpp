@@ -94,6 +94,16 @@ constexpr std::array rows{
                "Deletes a model, or one file of it, and frees what nothing else refers to. Asks "
                "first; --yes answers for you.",
                "删除模型或其中一个文件，并释放不再被引用的数据。会先询问；--yes 表示同意。"},
+    MessageRow{"verb.serve", "serve a model over HTTP", "通过 HTTP 提供模型服务"},
+    MessageRow{
+        "verb.serve.about",
+        "Answers the OpenAI and DeepSeek API (/v1/chat/completions, /v1/completions, "
+        "/v1/models, /tokenize and others; /openapi.json lists all) for many clients at once. "
+        "Listens on this machine alone unless told otherwise; other machines only with API "
+        "keys. Ctrl-C finishes what runs and leaves.",
+        "为众多客户端同时提供 OpenAI 与 DeepSeek API（/v1/chat/completions、/v1/completions、"
+        "/v1/models、/tokenize 等；/openapi.json 列出全部）。默认只监听本机；"
+        "对其他机器开放时须有 API 密钥。Ctrl-C 完成正在进行的请求后退出。"},
     MessageRow{"verb.key", "API keys of the server", "服务器的 API 密钥"},
     MessageRow{
         "verb.key.about",
@@ -224,6 +234,39 @@ constexpr std::array rows{
     MessageRow{"flag.force", "replace what is there", "替换已有内容"},
     MessageRow{"flag.revision", "branch, tag or commit", "分支、标签或提交"},
     MessageRow{"flag.yes", "do not ask", "不再询问"},
+    MessageRow{"flag.host", "address to listen on", "监听地址"},
+    MessageRow{"flag.port", "port to listen on; 0 takes a free one",
+               "监听端口；0 表示任选空闲端口"},
+    MessageRow{
+        "flag.listen",
+        "address such as [::1]:8080 or unix:/run/deepseek.sock, in place of --host and "
+        "--port; may be given several times",
+        "监听地址，如 [::1]:8080 或 unix:/run/deepseek.sock，代替 --host 与 --port；可多次给出"},
+    MessageRow{"flag.url-prefix", "path before every route", "所有路由之前的路径"},
+    MessageRow{"flag.tls-cert", "certificate chain (PEM) for TLS", "TLS 证书链（PEM）"},
+    MessageRow{"flag.tls-key", "private key (PEM) for TLS", "TLS 私钥（PEM）"},
+    MessageRow{"flag.api-key", "key that requests must carry; may be given several times",
+               "请求必须携带的密钥；可多次给出"},
+    MessageRow{"flag.api-key-file", "file with such keys, one a line",
+               "存放此类密钥的文件，每行一个"},
+    MessageRow{"flag.force-public", "listen beyond this machine without keys",
+               "没有密钥也监听本机以外的地址"},
+    MessageRow{"flag.cors-origin", "origin of web pages that may call; may be given several times",
+               "允许调用的网页来源；可多次给出"},
+    MessageRow{"flag.allowed-host", "further name that a Host header may hold",
+               "Host 头允许的其他名称"},
+    MessageRow{"flag.model-name", "what requests call the model", "请求中使用的模型名称"},
+    MessageRow{"flag.access-log", "file for a JSON line a request; standard error when not given",
+               "请求日志文件（每行一个 JSON）；未给出时写到标准错误"},
+    MessageRow{"flag.drain-seconds", "time for running requests to finish at the end",
+               "退出时等待进行中请求的秒数"},
+    MessageRow{"flag.max-running", "sequences that run together at most", "同时运行的序列上限"},
+    MessageRow{"flag.max-waiting", "requests that wait at most", "等待请求数上限"},
+    MessageRow{"flag.prefix-cache", "reuse the cached beginning of prompts",
+               "重用提示词开头的缓存"},
+    MessageRow{"flag.cache-disk", "folder where cached prompts outlive a restart",
+               "保存提示词缓存的文件夹，重启后仍可用"},
+    MessageRow{"flag.cache-disk-bytes", "size of that folder at most", "该文件夹的大小上限"},
     MessageRow{"flag.data-path",
                "folder of the server's store and files; the user's data folder "
                "when not given",

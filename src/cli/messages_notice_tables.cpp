@@ -7,6 +7,7 @@ namespace deepseek::cli {
 namespace {
 
 constexpr std::array rows{
+    MessageRow{"serve.listens", "{} answers at {}", "{} 的服务地址：{}"},
     MessageRow{"exit.done", "done", "完成"},
     MessageRow{"exit.internal", "internal: a bug in deepseek, please report it",
                "内部错误：deepseek 的缺陷，请反馈"},

@@ -126,6 +126,10 @@ TextModel::~TextModel() = default;
 
 bool TextModel::has_chat_template() const { return chat_->source.has_template(); }
 
+std::string TextModel::chat_template_text() const {
+  return has_chat_template() ? chat_->source.choose(true, path_.string()).text : std::string();
+}
+
 RenderedPrompt TextModel::render(const nlohmann::ordered_json& context) const {
   if (!has_chat_template())
     fail(ErrorKind::invalid_input, path_.string(),

@@ -56,6 +56,8 @@ class TextModel {
   const std::string& fingerprint() const { return fingerprint_; }
 
   bool has_chat_template() const;
+  /// The template itself, the one for tools where there are several; empty when there is none.
+  std::string chat_template_text() const;
   /// The prompt of a chat: a JSON object with `messages` and what else the template reads; special
   /// tokens are filled in. Throws invalid_input when the checkpoint has no template.
   RenderedPrompt render(const nlohmann::ordered_json& context) const;

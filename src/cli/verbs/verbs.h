@@ -22,6 +22,7 @@ int run_perplexity(const Flags& flags, Console& console);
 int run_pull(const Flags& flags, Console& console);
 int run_rm(const Flags& flags, Console& console);
 int run_run(const Flags& flags, Console& console);
+int run_serve(const Flags& flags, Console& console);
 int run_show(const Flags& flags, Console& console);
 int run_template(const Flags& flags, Console& console);
 int run_tokenize(const Flags& flags, Console& console);

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "serve/api/model_host.h"
+#include "serve/api/reply_pump.h"
+#include "serve/http/router.h"
+#include "serve/http/schema_validate.h"
+
+namespace deepseek::serve {
+
+/// What the routes share.
+struct ApiContext {
+  /// The host that answers for a model's name. Throws RequestError 404 for an unknown one, 503
+  /// while it loads.
+  std::function<std::shared_ptr<ModelHost>(const std::string& name)> host;
+  std::function<std::vector<std::string>()> model_names;
+  /// What a name says of thinking (deepseek-chat, deepseek-reasoner) where a request says nothing.
+  std::function<std::optional<bool>(const std::string& name)> thinking_of;
+  SchemaSet schemas;
+  ReplyPump pump;
+};
+
+/// The scope that requests to a model need.
+inline constexpr const char* inference_scope = "chat";
+
+void add_chat_routes(Router& router, const std::shared_ptr<ApiContext>& context);
+void add_completion_routes(Router& router, const std::shared_ptr<ApiContext>& context);
+void add_token_routes(Router& router, const std::shared_ptr<ApiContext>& context);
+void add_model_routes(Router& router, const std::shared_ptr<ApiContext>& context);
+
+/// Adds the schemas of every request body.
+void add_request_schemas(SchemaSet& schemas);
+
+/// "chatcmpl-" and 24 random hexadecimal digits.
+std::string new_id(std::string_view prefix);
+int64_t unix_time();
+
+/// `usage` as DeepSeek's API has it.
+nlohmann::ordered_json usage_json(const deepseek::Usage& usage);
+/// `timings`, for who asked for them.
+nlohmann::ordered_json timings_json(const deepseek::Timings& timings, const deepseek::Usage& usage);
+/// The wire's word for why a choice ended.
+std::string finish_reason(FinishReason reason, bool called);
+/// {"token","logprob","bytes"}.
+nlohmann::ordered_json token_json(const Tokenizer& tokenizer, const TokenLogprob& token);
+
+/// A salt for cached pages, of whom the request belongs to and its `user_id`.
+CacheSalt cache_salt(const HttpRequest& request, const nlohmann::json& body);
+/// Whose share of the machine a request takes.
+std::string tenant(const HttpRequest& request);
+
+}  // namespace deepseek::serve

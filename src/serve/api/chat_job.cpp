@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/api/chat_job.h"
+
+#include <algorithm>
+
+#include "serve/api/grammar_constraint.h"
+#include "serve/api/request_fields.h"
+#include "serve/http/request_error.h"
+
+namespace deepseek::serve {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr size_t longest_function_name = 64;
+
+bool is_function_name(const std::string& name) {
+  return !name.empty() && name.size() <= longest_function_name &&
+         std::ranges::all_of(name, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '_' || c == '-' || c == '.';
+         });
+}
+
+/// What the reply is bound to: the calls that are allowed, or the format that was asked for.
+std::optional<grammar::Grammar> reply_grammar(const ModelHost& host, const ChatJob& job) {
+  const bool calls = !job.input.tools.empty() && job.tool_choice.kind != ToolChoice::Kind::none;
+  if (!calls) return job.bound;
+  if (job.bound && job.tool_choice.kind != ToolChoice::Kind::required)
+    refuse_param(422, "response_format",
+                 "a bound answer beside tools that may be called is not supported; set tool_choice "
+                 "to none or required");
+  std::vector<ToolFunction> functions = tool_functions(job.input.tools, job.strict_tools);
+  if (!job.tool_choice.name.empty()) {
+    std::erase_if(functions,
+                  [&](const ToolFunction& one) { return one.name != job.tool_choice.name; });
+    if (functions.empty())
+      refuse_param(422, "tool_choice", "expected the name of a tool that was declared, got '",
+                   printable(job.tool_choice.name, 80), "'");
+  }
+  try {
+    grammar::Builder builder;
+    return builder.build(
+        tool_replies(builder, tool_form_of(host), functions,
+                     {.required = job.tool_choice.kind == ToolChoice::Kind::required,
+                      .many = job.tool_choice.parallel},
+                     host.tokenizer()));
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::internal) throw;
+    throw RequestError(422, error.what(), {.param = "tools"});
+  }
+}
+
+}  // namespace
+
+std::vector<ToolFunction> tool_functions(const ordered_json& tools, bool strict) {
+  std::vector<ToolFunction> functions;
+  for (size_t i = 0; i < tools.size(); ++i) {
+    const std::string where = concat("tools[", i, "].function");
+    const ordered_json& function = tools[i]["function"];
+    ToolFunction one{function.value("name", ""), function.value("parameters", ordered_json())};
+    if (!is_function_name(one.name))
+      refuse_param(422, where + ".name", "expected 1 to 64 characters of A-Z a-z 0-9 _ - ., got '",
+                   printable(one.name, 80), "'");
+    if (one.parameters.is_object() && one.parameters.empty()) one.parameters = ordered_json();
+    if (!one.parameters.is_null() && (strict || function.value("strict", false))) {
+      try {
+        grammar::check_strict_schema(one.parameters);
+      } catch (const Error& error) {
+        throw RequestError(422, error.what(), {.param = where + ".parameters"});
+      }
+    }
+    functions.push_back(std::move(one));
+  }
+  return functions;
+}
+
+ChatAnswer start_chat(ModelHost& host, ChatJob job) {
+  const ReplyForm& form = host.reply_form();
+  const bool calls = !job.input.tools.empty() && job.tool_choice.kind != ToolChoice::Kind::none;
+  const std::optional<grammar::Grammar> bound = reply_grammar(host, job);
+
+  ChatInput input = std::move(job.input);
+  if (!calls) input.tools = ordered_json::array();
+  ChatPrompt prompt = chat_prompt(host, std::move(input));
+  check_context(host, static_cast<int64_t>(prompt.tokens.size()), job.request.max_tokens);
+
+  GenerateRequest request = std::move(job.request);
+  request.prompt = std::move(prompt.tokens);
+  if (bound) {
+    const grammar::Constraint constraint = host.constraint(*bound);
+    for (ChoiceRequest& choice : request.choices)
+      choice.constraint = std::make_shared<GrammarConstraint>(constraint);
+  }
+  if (form.thinks) {
+    ThinkingOptions thinking;
+    thinking.open = host.tokenizer().encode(form.think_open);
+    thinking.close = host.tokenizer().encode(form.think_close);
+    thinking.open_at_start = prompt.inside_reasoning;
+    thinking.budget = job.thinking_budget.value_or(-1);
+    request.thinking = std::move(thinking);
+  }
+  ReplyForm as_read = form;
+  if (as_read.tools == nullptr) as_read.tools = &tool_form_of(host);
+  const size_t choices = request.choices.size();
+  ChatAnswer answer{submit(host, std::move(request)), {}, std::move(prompt.warnings)};
+  answer.parsers.assign(choices, ReplyParser(as_read, {.inside_reasoning = prompt.inside_reasoning,
+                                                       .read_calls = calls}));
+  return answer;
+}
+
+}  // namespace deepseek::serve

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "formats/reply/reply_parser.h"
+#include "formats/reply/tool_grammar.h"
+#include "serve/api/api.h"
+#include "serve/api/chat_prompt.h"
+
+namespace deepseek::serve {
+
+/// Which calls a reply may or must hold.
+struct ToolChoice {
+  enum class Kind { none, allowed, required } kind = Kind::allowed;
+  std::string name;  // the one function that may be called; empty: any
+  bool parallel = true;
+};
+
+/// A conversation to be answered, whatever dialect it came in.
+struct ChatJob {
+  ChatInput input;
+  ToolChoice tool_choice;
+  bool strict_tools = false;              // schemas must be strict ones
+  std::optional<grammar::Grammar> bound;  // what the answer is bound to
+  std::optional<int64_t> thinking_budget;
+  GenerateRequest request;  // all but prompt, constraints, thinking
+};
+
+/// What is being written: parts of reasoning, content and calls of each choice, and how it ended.
+struct ChatAnswer {
+  Ticket ticket;
+  std::vector<ReplyParser> parsers;  // one a choice
+  std::vector<std::string> warnings;
+};
+
+/// Renders the prompt, binds the output, submits. Throws RequestError.
+ChatAnswer start_chat(ModelHost& host, ChatJob job);
+
+/// The functions of `tools`, checked. Throws RequestError 400 and 422 with `param`.
+std::vector<ToolFunction> tool_functions(const nlohmann::ordered_json& tools, bool strict);
+
+}  // namespace deepseek::serve

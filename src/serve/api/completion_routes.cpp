@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+
+#include "core/utf8.h"
+#include "serve/api/api.h"
+#include "serve/api/grammar_constraint.h"
+#include "serve/api/request_fields.h"
+#include "serve/http/request_error.h"
+
+namespace deepseek::serve {
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+/// The marks around a text with a hole, in the order prefix, suffix, middle.
+struct FillMarks {
+  const char *prefix, *suffix, *middle;
+};
+
+constexpr std::array<FillMarks, 3> fill_marks{{
+    {"<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>"},  // DeepSeek-Coder, V2, V3 (PSM)
+    {"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"},  // Qwen2.5
+    {"<fim_prefix>", "<fim_suffix>", "<fim_middle>"},
+}};
+
+std::vector<int32_t> fill_in_the_middle(const Tokenizer& tokenizer, const std::string& prefix,
+                                        const std::string& suffix) {
+  for (const FillMarks& marks : fill_marks) {
+    if (!tokenizer.find_token(marks.prefix)) continue;
+    const std::vector<TextSpan> spans{{marks.prefix, true},
+                                      {prefix, false},
+                                      {marks.suffix, true},
+                                      {suffix, false},
+                                      {marks.middle, true}};
+    return tokenizer.encode(spans, tokenizer.special_tokens().add_bos);
+  }
+  refuse_param(422, "suffix", "this model was not taught to fill in the middle");
+}
+
+std::vector<int32_t> checked_ids(const json& ids, int64_t vocab) {
+  std::vector<int32_t> out;
+  for (const json& id : ids) {
+    const int64_t value = id.is_number_integer() ? id.get<int64_t>() : -1;
+    if (value < 0 || value >= vocab)
+      refuse_param(422, "prompt", "expected token ids from 0 to ", vocab - 1, ", got ", id.dump());
+    out.push_back(static_cast<int32_t>(value));
+  }
+  return out;
+}
+
+/// The prompts of a request: a string, several, token ids, or several lists of them.
+std::vector<std::vector<int32_t>> prompts(const ModelHost& host, const json& body) {
+  const Tokenizer& tokenizer = host.tokenizer();
+  const int64_t vocab = host.model().config().vocab_size;
+  const json& prompt = body["prompt"];
+  const auto encoded = [&](const json& text) {
+    if (const auto suffix = field<std::string>(body, "suffix"))
+      return fill_in_the_middle(tokenizer, text.get<std::string>(), *suffix);
+    return tokenizer.encode(text.get<std::string>(), {.add_special = true});
+  };
+  std::vector<std::vector<int32_t>> out;
+  if (prompt.is_string()) {
+    out.push_back(encoded(prompt));
+  } else if (!prompt.empty() && prompt[0].is_number()) {
+    out.push_back(checked_ids(prompt, vocab));
+  } else {
+    for (const json& one : prompt)
+      out.push_back(one.is_string() ? encoded(one) : checked_ids(one, vocab));
+  }
+  if (out.empty()) refuse_param(422, "prompt", "expected at least one prompt");
+  for (const auto& one : out)
+    if (one.empty()) refuse_param(422, "prompt", "expected at least one token in each prompt");
+  return out;
+}
+
+/// Scores of tokens in the shape of the completions API.
+struct Scores {
+  ordered_json tokens = ordered_json::array(), token_logprobs = ordered_json::array(),
+               top_logprobs = ordered_json::array(), text_offset = ordered_json::array();
+  int64_t offset = 0;
+
+  void add(const Tokenizer& tokenizer, int32_t token, const std::optional<Logprobs>& scores) {
+    const std::string text = replace_invalid_utf8(tokenizer.token_text(token));
+    tokens.push_back(text);
+    text_offset.push_back(offset);
+    for (const char c : text) offset += (c & 0xC0) != 0x80;
+    if (!scores) {
+      token_logprobs.push_back(nullptr);
+      top_logprobs.push_back(nullptr);
+      return;
+    }
+    token_logprobs.push_back(scores->chosen.logprob);
+    ordered_json top = ordered_json::object();
+    for (const TokenLogprob& one : scores->best)
+      top[replace_invalid_utf8(tokenizer.token_text(one.token))] = one.logprob;
+    // The chosen one's score is the same number wherever it stands.
+    if (!top.contains(text)) top[text] = scores->chosen.logprob;
+    top_logprobs.push_back(std::move(top));
+  }
+  ordered_json page() const {
+    return {{"tokens", tokens},
+            {"token_logprobs", token_logprobs},
+            {"top_logprobs", top_logprobs},
+            {"text_offset", text_offset}};
+  }
+};
+
+/// What the prompts of one HTTP request share.
+struct CompletionJob {
+  CompletionJob(Exchange exchange, std::shared_ptr<ModelHost> host, const json& body,
+                std::shared_ptr<ApiContext> context)
+      : exchange(std::move(exchange)),
+        host(std::move(host)),
+        context(std::move(context)),
+        id(new_id("cmpl-")),
+        model(body.value("model", this->host->name())),
+        created(unix_time()),
+        echo(field<bool>(body, "echo").value_or(false)),
+        scored(field<int64_t>(body, "logprobs").has_value()) {
+    if (!field<bool>(body, "stream").value_or(false)) return;
+    if (const auto options = body.find("stream_options");
+        options != body.end() && options->is_object()) {
+      include_usage = field<bool>(*options, "include_usage").value_or(false);
+      continuous_usage = field<bool>(*options, "continuous_usage_stats").value_or(false);
+    }
+    stream = this->exchange.stream();
+  }
+
+  ordered_json page(ordered_json choices) const {
+    return {{"id", id},
+            {"object", "text_completion"},
+            {"created", created},
+            {"model", model},
+            {"system_fingerprint", host->scheduler().fingerprint()},
+            {"choices", std::move(choices)}};
+  }
+
+  Exchange exchange;
+  std::shared_ptr<ModelHost> host;
+  std::shared_ptr<ApiContext> context;
+  std::string id, model;
+  int64_t created;
+  bool echo, scored, include_usage = false, continuous_usage = false;
+  std::optional<EventStream> stream;
+
+  std::mutex mutex;  // of what follows: prompts end on different threads
+  std::vector<ordered_json> choices;
+  deepseek::Usage usage;
+  size_t open = 0;
+  bool failed = false;
+};
+
+/// One prompt of a request.
+class CompletionSession : public ReplySession,
+                          public std::enable_shared_from_this<CompletionSession> {
+ public:
+  CompletionSession(std::shared_ptr<CompletionJob> job, std::vector<int32_t> prompt, size_t choices,
+                    size_t first_index)
+      : job_(std::move(job)), prompt_(std::move(prompt)), first_(first_index), choices_(choices) {
+    if (!job_->echo) return;
+    const std::string text = job_->host->tokenizer().decode(prompt_);
+    for (Choice& choice : choices_) choice.text = text;
+  }
+
+  void watch() {
+    const auto leave = [weak = weak_from_this()](ClosedBecause) {
+      if (const auto self = weak.lock()) ReplyPump::cancel(*self);
+    };
+    if (job_->stream)
+      job_->stream->on_closed(leave);
+    else
+      job_->exchange.on_closed(leave);
+  }
+
+  bool ready() override {
+    if (!job_->stream || job_->stream->writable() || job_->stream->closed()) return true;
+    job_->stream->on_writable([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->job_->context->pump.wake(self);
+    });
+    return false;
+  }
+
+  void event(const TicketEvent& event) override {
+    if (const auto* scores = std::get_if<PromptLogprobs>(&event)) return take(*scores);
+    if (const auto* delta = std::get_if<Delta>(&event)) return take(*delta);
+    if (const auto* ended = std::get_if<ChoiceFinished>(&event)) return take(*ended);
+    if (const auto* end = std::get_if<Finished>(&event)) finish(*end);
+  }
+
+ private:
+  struct Choice {
+    std::string text, reason;
+    Scores scores;
+    bool echoed = false;
+    int64_t tokens = 0;
+  };
+
+  void take(const PromptLogprobs& scores) {
+    for (size_t i = 0; i < scores.logprobs.size(); ++i)
+      prompt_scores_.add(job_->host->tokenizer(), prompt_[static_cast<size_t>(scores.first) + i],
+                         scores.logprobs[i]);
+  }
+
+  void begin(Choice& choice, size_t index) {
+    if (choice.echoed || !job_->echo) return;
+    choice.echoed = true;
+    if (job_->scored) choice.scores = prompt_scores_;
+    if (job_->stream)
+      send(index, choice.text, job_->scored ? prompt_scores_.page() : ordered_json(nullptr),
+           nullptr);
+  }
+
+  void send(size_t index, const std::string& text, ordered_json scores, ordered_json reason) {
+    ordered_json page = job_->page(ordered_json::array({{{"index", first_ + index},
+                                                         {"text", text},
+                                                         {"logprobs", std::move(scores)},
+                                                         {"finish_reason", std::move(reason)}}}));
+    if (job_->continuous_usage)
+      page["usage"] = {
+          {"prompt_tokens", prompt_.size()},
+          {"completion_tokens", choices_[index].tokens},
+          {"total_tokens", static_cast<int64_t>(prompt_.size()) + choices_[index].tokens}};
+    job_->stream->send(page.dump(-1, ' ', false, json::error_handler_t::replace));
+  }
+
+  void take(const Delta& delta) {
+    Choice& choice = choices_[delta.choice];
+    begin(choice, delta.choice);
+    choice.tokens += static_cast<int64_t>(delta.tokens.size());
+    Scores piece;
+    piece.offset = choice.scores.offset;
+    if (job_->scored)
+      for (size_t i = 0; i < delta.logprobs.size(); ++i) {
+        piece.add(job_->host->tokenizer(), delta.tokens[i], delta.logprobs[i]);
+        choice.scores.add(job_->host->tokenizer(), delta.tokens[i], delta.logprobs[i]);
+      }
+    choice.text += delta.text;
+    if (job_->stream && (!delta.text.empty() || job_->scored))
+      send(delta.choice, delta.text, job_->scored ? piece.page() : ordered_json(nullptr), nullptr);
+  }
+
+  void take(const ChoiceFinished& ended) {
+    Choice& choice = choices_[ended.choice];
+    begin(choice, ended.choice);
+    choice.reason = finish_reason(ended.reason, false);
+    const bool failed = ended.reason != FinishReason::stop && ended.reason != FinishReason::length;
+    if (job_->stream && !failed) send(ended.choice, "", nullptr, choice.reason);
+  }
+
+  void finish(const Finished& end) {
+    const std::lock_guard lock(job_->mutex);
+    --job_->open;
+    job_->usage.prompt_tokens += end.usage.prompt_tokens;
+    job_->usage.cached_tokens += end.usage.cached_tokens;
+    job_->usage.completion_tokens += end.usage.completion_tokens;
+    for (size_t i = 0; i < choices_.size(); ++i)
+      job_->choices[first_ + i] = {
+          {"index", first_ + i},
+          {"text", choices_[i].text},
+          {"logprobs", job_->scored ? choices_[i].scores.page() : ordered_json(nullptr)},
+          {"finish_reason", choices_[i].reason}};
+    if (end.error && !job_->failed) {
+      job_->failed = true;
+      const auto failure = std::make_exception_ptr(*end.error);
+      if (job_->stream)
+        job_->stream->fail(failure);
+      else
+        job_->exchange.fail(failure);
+    }
+    if (job_->open > 0 || job_->failed) return;
+    job_->exchange.summarise({.model = job_->host->name(),
+                              .finish_reason = choices_.front().reason,
+                              .prompt_tokens = job_->usage.prompt_tokens,
+                              .cached_tokens = job_->usage.cached_tokens,
+                              .completion_tokens = job_->usage.completion_tokens,
+                              .queue_ms = end.timings.queue_ms,
+                              .first_token_ms = end.timings.first_token_ms});
+    if (job_->stream) {
+      if (job_->include_usage) {
+        ordered_json page = job_->page(ordered_json::array());
+        page["usage"] = usage_json(job_->usage);
+        job_->stream->send(page.dump());
+      }
+      job_->stream->done();
+      return;
+    }
+    ordered_json page = job_->page(job_->choices);
+    page["usage"] = usage_json(job_->usage);
+    job_->exchange.reply(json_reply(page.dump(-1, ' ', false, json::error_handler_t::replace)));
+  }
+
+  std::shared_ptr<CompletionJob> job_;
+  std::vector<int32_t> prompt_;
+  size_t first_;
+  std::vector<Choice> choices_;
+  Scores prompt_scores_;
+};
+
+void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
+  const HttpRequest& http = exchange.request();
+  const json body = checked_body(http, "CompletionRequest", context->schemas);
+  const std::shared_ptr<ModelHost> host = context->host(body.value("model", ""));
+  GenerateRequest request;
+  apply_common_fields(body, *host, request);
+  if (request.max_tokens < 0) request.max_tokens = 16;  // as OpenAI's API
+  if (const auto best = field<int64_t>(body, "best_of");
+      best && *best != static_cast<int64_t>(request.choices.size()))
+    refuse_param(422, "best_of", "expected n, ", request.choices.size(), ", got ", *best);
+  const std::optional<int64_t> scores = field<int64_t>(body, "logprobs");
+  request.logprobs = scores.has_value();
+  request.top_logprobs = scores.value_or(0);
+  request.prompt_logprobs = scores.has_value() && field<bool>(body, "echo").value_or(false);
+  request.top_prompt_logprobs = request.prompt_logprobs ? *scores : 0;
+  request.salt = cache_salt(http, body);
+  request.tenant = tenant(http);
+  const std::optional<grammar::Grammar> bound = output_grammar(body);
+
+  std::vector<std::vector<int32_t>> all = prompts(*host, body);
+  for (const auto& one : all)
+    check_context(*host, static_cast<int64_t>(one.size()), request.max_tokens);
+  std::vector<Ticket> tickets;
+  for (const auto& prompt : all) {
+    GenerateRequest mine = request;
+    mine.prompt = prompt;
+    if (bound) {
+      const grammar::Constraint constraint = host->constraint(*bound);
+      for (ChoiceRequest& choice : mine.choices)
+        choice.constraint = std::make_shared<GrammarConstraint>(constraint);
+    }
+    tickets.push_back(submit(*host, std::move(mine)));  // a refusal drops those before it
+  }
+  auto job = std::make_shared<CompletionJob>(exchange, host, body, context);
+  const size_t n = request.choices.size();
+  job->open = all.size();
+  job->choices.resize(all.size() * n);
+  std::vector<std::shared_ptr<CompletionSession>> sessions;
+  for (size_t i = 0; i < all.size(); ++i) {
+    auto session = std::make_shared<CompletionSession>(job, std::move(all[i]), n, i * n);
+    context->pump.run(session, std::move(tickets[i]));
+    session->watch();
+  }
+}
+
+}  // namespace
+
+void add_completion_routes(Router& router, const std::shared_ptr<ApiContext>& context) {
+  router.add({"/v1/completions", "/completions", "/beta/completions"},
+             Route("POST", "", Access::scope(inference_scope),
+                   [context](Exchange exchange) { complete(context, std::move(exchange)); },
+                   {.blank_keep_alive = true,
+                    .summary = "Continues a text, or fills in its middle",
+                    .request_schema = "CompletionRequest"}));
+}
+
+}  // namespace deepseek::serve

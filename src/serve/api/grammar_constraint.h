@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+
+#include "engine/token_constraint.h"
+#include "formats/grammar/grammar.h"
+
+namespace deepseek::serve {
+
+/// A grammar as the scheduler asks for it.
+class GrammarConstraint : public TokenConstraint {
+ public:
+  explicit GrammarConstraint(grammar::Constraint constraint) : matcher_(std::move(constraint)) {}
+
+  /// The matcher counts without the token that ends the text.
+  void fill_mask(std::span<uint64_t> mask, int64_t remaining_tokens) override {
+    matcher_.fill_mask(mask, std::max<int64_t>(0, remaining_tokens - 1));
+  }
+  void accept(int32_t token) override { matcher_.accept(token); }
+  bool finished() const override { return matcher_.is_finished(); }
+  int64_t least_tokens() const override { return matcher_.min_tokens() + 1; }
+
+ private:
+  grammar::Matcher matcher_;
+};
+
+}  // namespace deepseek::serve

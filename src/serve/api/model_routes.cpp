@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deepseek/deepseek.h"
+#include "serve/api/api.h"
+#include "serve/http/request_error.h"
+
+namespace deepseek::serve {
+namespace {
+
+using nlohmann::ordered_json;
+
+/// Published twice under each name that clients look for.
+ordered_json model_page(ModelHost& host) {
+  const int64_t length = host.model().context_length();
+  return {{"id", host.name()},
+          {"object", "model"},
+          {"created", host.created()},
+          {"owned_by", "deepseek"},
+          {"max_model_len", length},
+          {"context_length", length},
+          {"meta",
+           {{"n_ctx_train", host.model().config().max_position_embeddings},
+            {"n_params", count_parameters(host.model().config()).total},
+            {"n_vocab", host.model().config().vocab_size},
+            {"n_embd", host.model().config().hidden_size}}}};
+}
+
+}  // namespace
+
+void add_model_routes(Router& router, const std::shared_ptr<ApiContext>& context) {
+  const Access access = Access::scope(inference_scope);
+  router.add({"/v1/models", "/models"},
+             Route("GET", "", access, answering([context](const HttpRequest&) {
+                     ordered_json page = {{"object", "list"}, {"data", ordered_json::array()}};
+                     for (const std::string& name : context->model_names())
+                       page["data"].push_back(model_page(*context->host(name)));
+                     return json_reply(page.dump());
+                   }),
+                   {.summary = "The models that answer"}));
+  router.add({"/v1/models/{model*}", "/models/{model*}"},
+             Route("GET", "", access, answering([context](const HttpRequest& http) {
+                     return json_reply(
+                         model_page(*context->host(std::string(http.path_value("model")))).dump());
+                   }),
+                   {.summary = "One model"}));
+  router.add(Route("GET", "/version", Access::open(), answering([](const HttpRequest&) {
+                     return json_reply(ordered_json{{"version", std::string(version())}}.dump());
+                   }),
+                   {.always = true, .summary = "The program's version"}));
+  router.add(Route(
+      "GET", "/props", access, answering([context](const HttpRequest&) {
+        const std::shared_ptr<ModelHost> host = context->host("");
+        const SchedulerStatistics now = host->scheduler().statistics();
+        return json_reply(ordered_json{
+            {"model", host->name()},
+            {"model_path", host->model().path().string()},
+            {"n_ctx", host->model().context_length()},
+            {"system_fingerprint", host->scheduler().fingerprint()},
+            {"chat_template", host->model().chat_template_text()},
+            {"tool_form", host->reply_form().tools ? ordered_json(host->reply_form().tools->name)
+                                                   : ordered_json(nullptr)},
+            {"thinks", host->reply_form().thinks},
+            {"running", now.running_requests},
+            {"waiting", now.waiting_requests},
+            {"kv_usage",
+             now.kv_usage}}.dump());
+      }),
+      {.summary = "How the model is set up and how busy it is"}));
+}
+
+}  // namespace deepseek::serve

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/api/model_server.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "deepseek/deepseek.h"
+#include "serve/api/api.h"
+#include "serve/api/key_check.h"
+#include "serve/http/access_log.h"
+#include "serve/http/request_error.h"
+#include "serve/http/schema_openapi.h"
+#include "serve/metrics/serve_metrics.h"
+
+namespace deepseek::serve {
+namespace {
+
+using nlohmann::ordered_json;
+
+/// Feeds the histograms.
+class MetricsObserver : public SchedulerObserver {
+ public:
+  explicit MetricsObserver(const ModelMetrics& metrics) : metrics_(metrics) {}
+  void queued(double seconds) override { metrics_.queue_time.observe(seconds); }
+  void first_token(double seconds) override { metrics_.time_to_first_token.observe(seconds); }
+  void inter_token(double seconds) override { metrics_.inter_token_latency.observe(seconds); }
+  void finished(const deepseek::Usage& usage, const deepseek::Timings& timings,
+                FinishReason reason) override {
+    metrics_.request_latency.observe(timings.total_ms / 1000);
+    metrics_.prefill_time.observe(timings.prefill_ms / 1000);
+    metrics_.decode_time.observe(timings.decode_ms / 1000);
+    metrics_.request_prompt_tokens.observe(static_cast<double>(usage.prompt_tokens));
+    metrics_.request_generation_tokens.observe(static_cast<double>(usage.completion_tokens));
+    metrics_.prompt_tokens.add(static_cast<double>(usage.prompt_tokens));
+    metrics_.generation_tokens.add(static_cast<double>(usage.completion_tokens));
+    metrics_.reasoning_tokens.add(static_cast<double>(usage.reasoning_tokens));
+    metrics_.prefix_cache_queries.add(static_cast<double>(usage.prompt_tokens));
+    metrics_.prefix_cache_hits.add(static_cast<double>(usage.cached_tokens));
+    metrics_.finished(std::string(finish_reason_name(reason))).add();
+  }
+
+ private:
+  ModelMetrics metrics_;
+};
+
+}  // namespace
+
+struct ModelServer::Impl {
+  explicit Impl(ModelServerConfig config)
+      : config_(std::move(config)),
+        keys_(config_.api_keys),
+        log_(config_.access_log),
+        model_metrics_(registry_, config_.model_name),
+        http_metrics_(registry_) {
+    context_ = std::make_shared<ApiContext>();
+    add_request_schemas(context_->schemas);
+    context_->host = [this](const std::string& name) { return host(name); };
+    context_->model_names = [this] { return std::vector<std::string>{config_.model_name}; };
+    context_->thinking_of = [this](const std::string& name) {
+      const auto alias = config_.aliases.find(name);
+      return alias == config_.aliases.end() ? std::nullopt : alias->second;
+    };
+    make_server();
+  }
+
+  ~Impl() {
+    if (server_) server_->stop();
+    if (loader_.joinable()) loader_.join();
+    // Sessions hold the model: they go before it.
+    context_->pump.stop();
+  }
+
+  std::shared_ptr<ModelHost> host(const std::string& name) {
+    const bool known = name.empty() || name == config_.model_name || config_.aliases.contains(name);
+    if (!known)
+      throw RequestError(404,
+                         concat("the model '", printable(name, 100), "' is not served here; '",
+                                config_.model_name, "' is"),
+                         {.param = "model", .code = "model_not_found"});
+    const std::lock_guard lock(mutex_);
+    if (!host_) throw RequestError(503, "the model is being loaded", {.retry_after_ms = 1000});
+    return host_;
+  }
+
+  void make_server() {
+    Router router;
+    add_chat_routes(router, context_);
+    add_completion_routes(router, context_);
+    add_token_routes(router, context_);
+    add_model_routes(router, context_);
+    add_operations_routes(router,
+                          {.readiness = [this] { return readiness(); },
+                           .startup = [this] { return startup_page(); },
+                           .started = [this] { return loaded_.load(); },
+                           .metrics = [this] { return metrics_text(); },
+                           .draining = [this] { return server_ && server_->draining(); }},
+                          Access::scope("metrics"));
+    auto page = std::make_shared<std::string>();
+    router.add(Route("GET", "/openapi.json", Access::open(),
+                     answering([page](const HttpRequest&) { return json_reply(*page); }),
+                     {.always = true, .summary = "This document"}));
+    *page = openapi_document(router, context_->schemas,
+                             {.title = "deepseek",
+                              .version = std::string(version()),
+                              .description = "A DeepSeek model behind the OpenAI and DeepSeek API.",
+                              .url_prefix = config_.http.url_prefix})
+                .dump();
+    ServerHooks hooks;
+    hooks.authorise = [this](const HttpRequest& request, const Route&) {
+      return keys_.check(request);
+    };
+    hooks.admission = [this] {
+      return Readiness{loaded_.load(), "the model is being loaded", 1000};
+    };
+    hooks.finished = [this](const RequestRecord& record) {
+      http_metrics_.finished(record.route, record.method, record.status, record.total_ms / 1000);
+      if (config_.log_requests) log_.write(record);
+    };
+    hooks.notice = [this](const std::string& line) { log_.notice(line); };
+    server_ = std::make_unique<HttpServer>(config_.http, std::move(router), std::move(hooks));
+  }
+
+  void load() {
+    try {
+      ModelHost::Options options{config_.model_name, config_.model_path, config_.model,
+                                 config_.scheduler};
+      options.scheduler.observer = std::make_shared<MetricsObserver>(model_metrics_);
+      options.scheduler.notice = [this](std::string_view line) { log_.notice(std::string(line)); };
+      auto host = std::make_shared<ModelHost>(options);
+      {
+        const std::lock_guard lock(mutex_);
+        host_ = std::move(host);
+      }
+      loaded_ = true;
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      failure_ = std::current_exception();
+    }
+    loading_ended_ = true;
+    changed_.notify_all();
+    if (failure_) ::kill(::getpid(), SIGTERM);
+  }
+
+  Readiness readiness() {
+    std::shared_ptr<ModelHost> host;
+    {
+      const std::lock_guard lock(mutex_);
+      host = host_;
+    }
+    if (!host) return {false, "the model is being loaded", 1000};
+    const auto silent = std::chrono::steady_clock::now() - host->scheduler().last_progress();
+    if (!host->scheduler().idle() && silent > config_.stuck_after)
+      return {false, "no step of the model has completed for a while", 5000};
+    return {};
+  }
+
+  std::string startup_page() {
+    const std::lock_guard lock(mutex_);
+    return ordered_json{{"model", config_.model_name},
+                        {"state", failure_ ? "failed"
+                                  : host_  ? "ready"
+                                           : "loading"}}
+        .dump();
+  }
+
+  std::string metrics_text() {
+    std::shared_ptr<ModelHost> host;
+    {
+      const std::lock_guard lock(mutex_);
+      host = host_;
+    }
+    if (host) {
+      const SchedulerStatistics now = host->scheduler().statistics();
+      model_metrics_.requests_running.set(static_cast<double>(now.running_requests));
+      model_metrics_.requests_waiting.set(static_cast<double>(now.waiting_requests));
+      model_metrics_.kv_cache_usage.set(now.kv_usage);
+    }
+    const ServerCounts counts = server_->counts();
+    http_metrics_.connections.set(static_cast<double>(counts.connections));
+    http_metrics_.requests.set(static_cast<double>(counts.requests));
+    http_metrics_.streams.set(static_cast<double>(counts.streams));
+    return registry_.text();
+  }
+
+  ModelServerConfig config_;
+  KeyCheck keys_;
+  AccessLog log_;
+  MetricRegistry registry_;
+  ModelMetrics model_metrics_;
+  HttpMetrics http_metrics_;
+  std::shared_ptr<ApiContext> context_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::shared_ptr<ModelHost> host_;
+  std::exception_ptr failure_;
+  std::atomic<bool> loaded_{false}, loading_ended_{false};
+  std::thread loader_;
+  std::unique_ptr<HttpServer> server_;
+};
+
+ModelServer::ModelServer(ModelServerConfig config)
+    : impl_(std::make_unique<Impl>(std::move(config))) {}
+ModelServer::~ModelServer() = default;
+
+void ModelServer::start() {
+  check_bind(impl_->config_.http.listen, impl_->keys_.needed(), impl_->config_.force_public);
+  impl_->server_->start();
+  impl_->loader_ = std::thread([this] { impl_->load(); });
+}
+
+std::vector<ListenAddress> ModelServer::addresses() const { return impl_->server_->addresses(); }
+
+void ModelServer::wait_loaded() {
+  std::unique_lock lock(impl_->mutex_);
+  impl_->changed_.wait(lock, [&] { return impl_->loading_ended_.load(); });
+  if (impl_->failure_) std::rethrow_exception(impl_->failure_);
+}
+
+bool ModelServer::run() {
+  const bool whole = serve_until_signal(*impl_->server_, impl_->config_.drain);
+  const std::lock_guard lock(impl_->mutex_);
+  if (impl_->failure_) std::rethrow_exception(impl_->failure_);
+  return whole;
+}
+
+void ModelServer::stop() { impl_->server_->stop(); }
+
+}  // namespace deepseek::serve

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/scheduler/scheduler.h"
+#include "engine/text_model.h"
+#include "serve/http/operations.h"
+#include "serve/http/server.h"
+
+namespace deepseek::serve {
+
+/// A whole server: one model, its routes, keys, probes, metrics and log.
+struct ModelServerConfig {
+  ServerConfig http;
+  DrainConfig drain;
+  std::string model_name;
+  std::filesystem::path model_path;
+  TextModelOptions model;
+  SchedulerOptions scheduler;
+  /// Other names for the model. What they say of thinking holds where the request says nothing.
+  std::map<std::string, std::optional<bool>> aliases{{"deepseek-chat", false},
+                                                     {"deepseek-reasoner", true}};
+  std::vector<std::string> api_keys;  // empty: everyone may
+  bool force_public = false;          // listen beyond this machine without keys
+  std::filesystem::path access_log;   // empty: standard error
+  bool log_requests = true;
+  /// The worker counts as stuck when it has work and completed no step for so long.
+  std::chrono::seconds stuck_after{120};
+};
+
+class ModelServer {
+ public:
+  explicit ModelServer(ModelServerConfig config);
+  ~ModelServer();
+
+  /// Listens and begins to load; answers before the model is there. Throws as HttpServer::start
+  /// and check_bind.
+  void start();
+  std::vector<ListenAddress> addresses() const;
+  /// Until the model is loaded; rethrows why it could not be.
+  void wait_loaded();
+  /// Until a signal; false when requests had to be cut. Rethrows why the model could not be loaded.
+  bool run();
+  void stop();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace deepseek::serve

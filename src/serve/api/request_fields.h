@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "serve/api/model_host.h"
+#include "serve/http/message.h"
+
+namespace deepseek::serve {
+
+/// A request's sampling, limits and scores, as the OpenAI and DeepSeek dialects name them, laid
+/// over what the model recommends. The body has passed its schema. Fills everything of the request
+/// but prompt, constraint and thinking; `choices` gets n entries. Throws RequestError 422 naming
+/// the field.
+void apply_common_fields(const nlohmann::json& body, const ModelHost& host,
+                         GenerateRequest& request);
+
+/// What output is bound to: response_format, or one of guided_json, guided_regex, guided_choice and
+/// guided_grammar. Nothing when it is free. Throws RequestError 422 with `param`.
+std::optional<grammar::Grammar> output_grammar(const nlohmann::json& body);
+
+/// The member as T, or nothing when it is absent or null.
+template <class T>
+std::optional<T> field(const nlohmann::json& body, const char* name) {
+  const auto at = body.find(name);
+  if (at == body.end() || at->is_null()) return std::nullopt;
+  return at->template get<T>();
+}
+
+/// Submits, and turns "come back later" into RequestError 429, or 503 while draining.
+template <class Request>
+Ticket submit(ModelHost& host, Request request);
+
+/// 400 context_length_exceeded with both counts when the prompt leaves no room.
+void check_context(const ModelHost& host, int64_t prompt_tokens, int64_t max_tokens);
+
+}  // namespace deepseek::serve

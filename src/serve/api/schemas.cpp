@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/api/api.h"
+
+namespace deepseek::serve {
+namespace {
+
+using nlohmann::json;
+
+json nullable(json schema) {
+  schema["type"] = json::array({schema["type"], "null"});
+  return schema;
+}
+
+json integer(int64_t least, int64_t most) {
+  return nullable({{"type", "integer"}, {"minimum", least}, {"maximum", most}});
+}
+
+json number(double least, double most) {
+  return nullable({{"type", "number"}, {"minimum", least}, {"maximum", most}});
+}
+
+json text(int64_t longest = int64_t{1} << 40) {
+  return nullable({{"type", "string"}, {"maxLength", longest}});
+}
+
+json flag() { return nullable({{"type", "boolean"}}); }
+json object() { return nullable({{"type", "object"}}); }
+
+json one_of_words(const std::vector<std::string>& words) {
+  json values = words;
+  values.push_back(nullptr);
+  return {{"type", json::array({"string", "null"})}, {"enum", values}};
+}
+
+constexpr int64_t most_tokens = 1'000'000'000;
+
+/// Sampling, limits and scores.
+json common_fields() {
+  return {
+      {"model", text(512)},
+      {"temperature", number(0, 2)},
+      {"top_p", number(0, 1)},
+      {"top_k", integer(-1, most_tokens)},
+      {"min_p", number(0, 1)},
+      {"repetition_penalty", number(0.01, 100)},
+      {"frequency_penalty", number(-2, 2)},
+      {"presence_penalty", number(-2, 2)},
+      {"logit_bias", nullable({{"type", "object"},
+                               {"additionalProperties",
+                                {{"type", "number"}, {"minimum", -100}, {"maximum", 100}}},
+                               {"maxProperties", 1024}})},
+      {"seed", integer(INT64_MIN, INT64_MAX)},
+      {"n", integer(1, 128)},
+      {"max_tokens", integer(0, most_tokens)},
+      {"max_completion_tokens", integer(0, most_tokens)},
+      {"min_tokens", integer(0, most_tokens)},
+      {"stop",
+       {{"anyOf", json::array({{{"type", "null"}},
+                               {{"type", "string"}, {"minLength", 1}},
+                               {{"type", "array"},
+                                {"maxItems", 16},
+                                {"items", {{"type", "string"}, {"minLength", 1}}}}})}}},
+      {"stop_token_ids",
+       nullable({{"type", "array"}, {"maxItems", 1024}, {"items", {{"type", "integer"}}}})},
+      {"ignore_eos", flag()},
+      {"stream", flag()},
+      {"stream_options",
+       nullable({{"type", "object"},
+                 {"properties", {{"include_usage", flag()}, {"continuous_usage_stats", flag()}}}})},
+      {"return_progress", flag()},
+      {"timings", flag()},
+      {"timings_per_token", flag()},
+      {"user_id",
+       nullable({{"type", "string"}, {"maxLength", 512}, {"pattern", "^[A-Za-z0-9_-]*$"}})},
+      {"user", text(1024)},
+      {"service_tier", text(64)},
+      {"guided_regex", text()},
+      {"guided_grammar", text()},
+      {"guided_choice", nullable({{"type", "array"},
+                                  {"minItems", 1},
+                                  {"maxItems", 10000},
+                                  {"items", {{"type", "string"}}}})},
+      {"response_format", nullable({{"type", "object"},
+                                    {"required", json::array({"type"})},
+                                    {"properties", {{"type", {{"type", "string"}}}}}})},
+  };
+}
+
+json body(json fields, json required) {
+  return {{"type", "object"}, {"required", std::move(required)}, {"properties", std::move(fields)}};
+}
+
+json message_schema() {
+  const json part = {{"type", "object"},
+                     {"required", json::array({"type"})},
+                     {"properties", {{"type", {{"type", "string"}}}, {"text", text()}}}};
+  const json call = {
+      {"type", "object"},
+      {"required", json::array({"function"})},
+      {"properties",
+       {{"id", text(256)},
+        {"type", text(64)},
+        {"function",
+         {{"type", "object"},
+          {"required", json::array({"name"})},
+          {"properties", {{"name", {{"type", "string"}}}, {"arguments", text()}}}}}}}};
+  return {
+      {"type", "object"},
+      {"required", json::array({"role"})},
+      {"properties",
+       {{"role",
+         {{"type", "string"},
+          {"enum", json::array({"system", "developer", "user", "assistant", "tool", "function"})}}},
+        {"content",
+         {{"anyOf",
+           json::array(
+               {{{"type", "null"}}, {{"type", "string"}}, {{"type", "array"}, {"items", part}}})}}},
+        {"reasoning_content", text()},
+        {"reasoning", text()},
+        {"name", text(256)},
+        {"prefix", flag()},
+        {"tool_call_id", text(256)},
+        {"tool_calls", nullable({{"type", "array"}, {"items", call}, {"maxItems", 128}})}}}};
+}
+
+json messages_schema() {
+  return {
+      {"type", "array"}, {"minItems", 1}, {"items", {{"$ref", "#/components/schemas/Message"}}}};
+}
+
+json tool_schema() {
+  return {{"type", "object"},
+          {"required", json::array({"type", "function"})},
+          {"properties",
+           {{"type", {{"type", "string"}, {"enum", json::array({"function"})}}},
+            {"function",
+             {{"type", "object"},
+              {"required", json::array({"name"})},
+              {"properties",
+               {{"name", {{"type", "string"}}},
+                {"description", text()},
+                {"strict", flag()},
+                {"parameters", object()}}}}}}}};
+}
+
+json chat_fields() {
+  json fields = common_fields();
+  fields["messages"] = messages_schema();
+  fields["tools"] = nullable(
+      {{"type", "array"}, {"maxItems", 128}, {"items", {{"$ref", "#/components/schemas/Tool"}}}});
+  fields["tool_choice"] = {
+      {"anyOf",
+       json::array({{{"type", "null"}},
+                    {{"type", "string"}, {"enum", json::array({"none", "auto", "required"})}},
+                    {{"type", "object"},
+                     {"required", json::array({"function"})},
+                     {"properties",
+                      {{"function",
+                        {{"type", "object"},
+                         {"required", json::array({"name"})},
+                         {"properties", {{"name", {{"type", "string"}}}}}}}}}}})}};
+  fields["parallel_tool_calls"] = flag();
+  fields["thinking"] = nullable({{"type", "object"},
+                                 {"properties",
+                                  {{"type", one_of_words({"enabled", "disabled", "adaptive"})},
+                                   {"budget_tokens", integer(0, most_tokens)}}}});
+  fields["reasoning_effort"] =
+      one_of_words({"none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra"});
+  fields["thinking_token_budget"] = integer(0, most_tokens);
+  fields["chat_template_kwargs"] = object();
+  fields["continue_final_message"] = flag();
+  fields["logprobs"] = flag();
+  fields["top_logprobs"] = integer(0, 20);
+  return fields;
+}
+
+json completion_fields() {
+  json fields = common_fields();
+  const json ids = {{"type", "array"}, {"items", {{"type", "integer"}}}};
+  fields["prompt"] = {
+      {"anyOf", json::array({{{"type", "string"}},
+                             ids,
+                             {{"type", "array"},
+                              {"maxItems", 2048},
+                              {"items", {{"anyOf", json::array({{{"type", "string"}}, ids})}}}}})}};
+  fields["suffix"] = text();
+  fields["echo"] = flag();
+  fields["best_of"] = integer(1, 128);
+  fields["logprobs"] = integer(0, 20);
+  return fields;
+}
+
+}  // namespace
+
+void add_request_schemas(SchemaSet& schemas) {
+  schemas.add("Message", message_schema());
+  schemas.add("Tool", tool_schema());
+  schemas.add("ChatRequest", body(chat_fields(), json::array({"messages"})));
+  schemas.add("CompletionRequest", body(completion_fields(), json::array({"prompt"})));
+  schemas.add("TokenizeRequest", body({{"model", text(512)},
+                                       {"prompt", text()},
+                                       {"content", text()},
+                                       {"add_special_tokens", flag()},
+                                       {"parse_special", flag()},
+                                       {"return_token_strs", flag()},
+                                       {"messages", messages_schema()}},
+                                      json::array()));
+  schemas.add("DetokenizeRequest",
+              body({{"model", text(512)},
+                    {"skip_special_tokens", flag()},
+                    {"tokens", {{"type", "array"}, {"items", {{"type", "integer"}}}}}},
+                   json::array({"tokens"})));
+  schemas.add("TemplateRequest", body({{"model", text(512)}, {"messages", messages_schema()}},
+                                      json::array({"messages"})));
+  schemas.check();
+}
+
+}  // namespace deepseek::serve
