@@ -136,7 +136,8 @@ Node tool_replies(Builder& b, const ToolForm& form, const std::vector<ToolFuncti
   const grammar::Section section = by_token
                                        ? grammar::Section{b.special_token(trigger[first]), "", body}
                                        : b.section(form.trigger(), body);
-  return b.free_text({&section, 1}, rules.required ? 1 : 0, 1, true, false);
+  if (rules.required) return b.sequence({section.trigger, body});
+  return b.free_text({&section, 1}, 0, 1, true, false);
 }
 
 }  // namespace deepseek

@@ -23,8 +23,8 @@ struct ToolRules {
 };
 
 /// Replies in which what begins like a call is one of a function that was declared, with arguments
-/// that its schema allows. Text before the calls is free unless they are required. Throws as
-/// Builder::json_schema, naming the function.
+/// that its schema allows. Text before the calls is free; where they are required there is none.
+/// Throws as Builder::json_schema, naming the function.
 grammar::Node tool_replies(grammar::Builder& builder, const ToolForm& form,
                            const std::vector<ToolFunction>& functions, const ToolRules& rules,
                            const Tokenizer& tokenizer);

@@ -106,7 +106,7 @@ ChatJob chat_job(const ModelHost& host, const HttpRequest& http, const json& bod
   if (ordered.contains("chat_template_kwargs") && ordered["chat_template_kwargs"].is_object())
     job.input.template_values = ordered["chat_template_kwargs"];
   job.tool_choice = tool_choice(body);
-  job.bound = output_grammar(body);
+  job.bound = output_grammar(http.body);
   job.thinking_budget = field<int64_t>(body, "thinking_token_budget");
   if (const auto thinking = body.find("thinking"); thinking != body.end() && thinking->is_object())
     if (const auto budget = field<int64_t>(*thinking, "budget_tokens"))

@@ -314,7 +314,7 @@ void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
   request.top_prompt_logprobs = request.prompt_logprobs ? *scores : 0;
   request.salt = cache_salt(http, body);
   request.tenant = tenant(http);
-  const std::optional<grammar::Grammar> bound = output_grammar(body);
+  const std::optional<grammar::Grammar> bound = output_grammar(http.body);
 
   std::vector<std::vector<int32_t>> all = prompts(*host, body);
   for (const auto& one : all)

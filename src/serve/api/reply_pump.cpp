@@ -10,16 +10,18 @@ ReplyPump::ReplyPump(int threads) {
 ReplyPump::~ReplyPump() { stop(); }
 
 void ReplyPump::stop() {
-  std::unordered_set<std::shared_ptr<ReplySession>> left;
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
-    queue_.clear();
-    left.swap(live_);
   }
   wake_.notify_all();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  std::unordered_set<std::shared_ptr<ReplySession>> left;
+  std::deque<std::shared_ptr<ReplySession>> waiting;
+  const std::lock_guard lock(mutex_);
+  left.swap(live_);
+  waiting.swap(queue_);
 }
 
 void ReplyPump::run(std::shared_ptr<ReplySession> session, Ticket ticket) {
@@ -32,16 +34,16 @@ void ReplyPump::run(std::shared_ptr<ReplySession> session, Ticket ticket) {
     live_.insert(session);
   }
   session->ticket_->on_ready([this, weak] {
-    if (const auto strong = weak.lock()) wake(strong);
+    if (auto strong = weak.lock()) wake(std::move(strong));
   });
 }
 
-void ReplyPump::wake(const std::shared_ptr<ReplySession>& session) {
+void ReplyPump::wake(std::shared_ptr<ReplySession> session) {
   {
+    // Taken even when it waits already or nothing is carried any more: the caller may be the
+    // ticket's own callback, in which the last owner of a session must not let go of it.
     const std::lock_guard lock(mutex_);
-    if (stop_ || session->queued_) return;
-    session->queued_ = true;
-    queue_.push_back(session);
+    queue_.push_back(std::move(session));
   }
   wake_.notify_one();
 }
@@ -59,7 +61,6 @@ void ReplyPump::work() {
       if (stop_) return;
       session = std::move(queue_.front());
       queue_.pop_front();
-      session->queued_ = false;
     }
     drain(session);
   }

@@ -27,7 +27,6 @@ class ReplySession {
   friend class ReplyPump;
   std::optional<Ticket> ticket_;
   std::mutex mutex_;
-  bool queued_ = false;  // under the pump's mutex
 };
 
 /// Carries events from tickets to sessions, so that neither the scheduler's thread nor a waiting
@@ -46,7 +45,7 @@ class ReplyPump {
   /// Takes over the ticket; the session lives until its last event was taken.
   void run(std::shared_ptr<ReplySession> session, Ticket ticket);
   /// The session can take events again, or its ticket has some.
-  void wake(const std::shared_ptr<ReplySession>& session);
+  void wake(std::shared_ptr<ReplySession> session);
   /// Asks for an end of the session's request.
   static void cancel(ReplySession& session);
 

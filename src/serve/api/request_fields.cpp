@@ -10,6 +10,7 @@ namespace deepseek::serve {
 namespace {
 
 using nlohmann::json;
+using nlohmann::ordered_json;
 
 uint64_t random_seed() {
   std::random_device device;
@@ -55,10 +56,10 @@ grammar::Grammar compiled(const char* param, Build build) {
   }
 }
 
-grammar::Grammar schema_grammar(const char* param, const json& schema) {
+grammar::Grammar schema_grammar(const char* param, const ordered_json& schema) {
   return compiled(param, [&](grammar::Builder& b) {
     if (schema.is_string()) return b.json_schema(schema.get<std::string>());
-    return b.json_schema(nlohmann::ordered_json::parse(schema.dump()));
+    return b.json_schema(schema);
   });
 }
 
@@ -103,13 +104,14 @@ void apply_common_fields(const json& body, const ModelHost& host, GenerateReques
     request.request_class = RequestClass::batch;
 }
 
-std::optional<grammar::Grammar> output_grammar(const json& body) {
+std::optional<grammar::Grammar> output_grammar(const std::string& text) {
+  const ordered_json body = ordered_json::parse(text);
   if (const auto schema = body.find("guided_json"); schema != body.end() && !schema->is_null())
     return schema_grammar("guided_json", *schema);
   if (const auto pattern = field<std::string>(body, "guided_regex"))
     return compiled("guided_regex", [&](grammar::Builder& b) { return b.regex(*pattern); });
-  if (const auto text = field<std::string>(body, "guided_grammar"))
-    return compiled("guided_grammar", [&](grammar::Builder& b) { return b.gbnf(*text); });
+  if (const auto gbnf = field<std::string>(body, "guided_grammar"))
+    return compiled("guided_grammar", [&](grammar::Builder& b) { return b.gbnf(*gbnf); });
   if (const auto choices = field<std::vector<std::string>>(body, "guided_choice"))
     return compiled("guided_choice", [&](grammar::Builder& b) { return b.literals(*choices); });
   const auto format = body.find("response_format");

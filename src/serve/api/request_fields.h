@@ -18,12 +18,13 @@ void apply_common_fields(const nlohmann::json& body, const ModelHost& host,
                          GenerateRequest& request);
 
 /// What output is bound to: response_format, or one of guided_json, guided_regex, guided_choice and
-/// guided_grammar. Nothing when it is free. Throws RequestError 422 with `param`.
-std::optional<grammar::Grammar> output_grammar(const nlohmann::json& body);
+/// guided_grammar. Nothing when it is free. `text` is the body's, where members keep their order.
+/// Throws RequestError 422 with `param`.
+std::optional<grammar::Grammar> output_grammar(const std::string& text);
 
 /// The member as T, or nothing when it is absent or null.
-template <class T>
-std::optional<T> field(const nlohmann::json& body, const char* name) {
+template <class T, class Json>
+std::optional<T> field(const Json& body, const char* name) {
   const auto at = body.find(name);
   if (at == body.end() || at->is_null()) return std::nullopt;
   return at->template get<T>();
