@@ -37,7 +37,13 @@ constexpr Knob sample_knob(const char* name) {
             else
               value = Value(parse_integer(text, "/set"));
           },
-          [](const GenerateOptions& options) { return concat(options.sample.*member); }};
+          [](const GenerateOptions& options) {
+            const auto& value = options.sample.*member;
+            if constexpr (std::is_unsigned_v<std::remove_cvref_t<decltype(value)>>)
+              return concat(int64_t(value));
+            else
+              return concat(value);
+          }};
 }
 
 constexpr Knob knobs[] = {
@@ -84,6 +90,18 @@ std::string file_argument(const std::string& text, const char* command) {
   return text;
 }
 
+/// The content of a file that should be a saved conversation.
+nlohmann::json read_page(const std::string& path) {
+  constexpr size_t longest_bytes = size_t{256} << 20;
+  const std::string text = read_text_file(path, longest_bytes);
+  try {
+    return parse_json_object(text, path);
+  } catch (const Error&) {
+    fail(ErrorKind::bad_file, path, ": expected a conversation as /save writes it, got ",
+         text.empty() ? "an empty file" : "something that is not JSON, or only a part of it");
+  }
+}
+
 /// The messages of a file that /save wrote.
 Json read_messages(const nlohmann::json& page, const std::string& path) {
   const auto found = page.find("messages");
@@ -105,7 +123,7 @@ void check_replaceable(const std::string& path) {
   std::error_code error;
   if (!std::filesystem::exists(path, error) || std::filesystem::is_directory(path, error)) return;
   try {
-    read_messages(read_json_object(path), path);
+    read_messages(read_page(path), path);
   } catch (const Error&) {
     fail(ErrorKind::invalid_input, "/save: ", path,
          " is there already and is no saved conversation; choose another name");
@@ -231,7 +249,7 @@ void Chat::save(const std::string& path) {
 }
 
 void Chat::load(const std::string& path) {
-  const nlohmann::json page = read_json_object(path);
+  const nlohmann::json page = read_page(path);
   messages_ = read_messages(page, path);
   const auto system = page.find("system");
   system_.reset();
@@ -244,7 +262,7 @@ void Chat::show_stats() {
   const std::string held =
       last_ ? concat(last_->prompt_tokens + int64_t(last_->tokens.size())) : std::string("0");
   console_.error_line(console_.say("chat.stats", messages_.size(), held, model_.context_length(),
-                                   options_.sample.seed));
+                                   int64_t(options_.sample.seed)));
   if (last_) console_.error_line(speed_text(*last_, console_));
 }
 

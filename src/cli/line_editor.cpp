@@ -77,7 +77,9 @@ struct LineEditor::State {
   std::FILE* shown = nullptr;
   SignalQueue signals{SIGINT, SIGTSTP, SIGCONT, SIGWINCH};
   std::wstring recent_keys;
+  std::mbstate_t partial{};  // of a character whose first bytes have come
   bool interrupted = false;
+  bool resized = false;
   bool marks_paste = false;
 
   static State& of(EditLine* editor) {
@@ -115,26 +117,25 @@ struct LineEditor::State {
     if (signal == SIGCONT) resume();
     if (signal == SIGWINCH) {
       el_resize(editor);
-      std::fflush(shown);
+      resized = true;
     }
   }
 
-  /// Whether a byte can be read; false after Ctrl-C.
+  /// Whether a byte can be read; false after Ctrl-C and when the line has to be drawn again.
   bool wait() {
-    while (!interrupted) {
+    while (!interrupted && !resized) {
       std::array<pollfd, 2> waits{{{STDIN_FILENO, POLLIN, 0}, {signals.descriptor(), POLLIN, 0}}};
       const int ready = ::poll(waits.data(), waits.size(), -1);
       if (ready < 0 && errno != EINTR) return true;  // the read says what is wrong
       while (const int signal = signals.take()) obey(signal);
-      if (!interrupted && ready > 0 && waits[0].revents != 0) return true;
+      if (!interrupted && !resized && ready > 0 && waits[0].revents != 0) return true;
     }
     return false;
   }
 
   /// One character from the terminal: 1, 0 at the end, or -1. After Ctrl-C a line feed, which ends
-  /// the line.
+  /// the line, and after a change of the window's size redisplay_key.
   int read_character(wchar_t* character) {
-    std::mbstate_t partial{};
     while (wait()) {
       char byte = 0;
       const ssize_t got = ::read(STDIN_FILENO, &byte, 1);
@@ -149,7 +150,8 @@ struct LineEditor::State {
       }
       if (size <= 1) return 1;
     }
-    *character = L'\n';
+    resized = false;
+    *character = interrupted ? L'\n' : redisplay_key;
     return 1;
   }
 

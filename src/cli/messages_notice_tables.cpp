@@ -75,6 +75,8 @@ constexpr std::array rows{
     MessageRow{"chat.leave", "Ctrl-C once more, Ctrl-D or /bye leaves",
                "再按一次 Ctrl-C、按 Ctrl-D 或输入 /bye 退出"},
     MessageRow{"chat.stopped", "stopped", "已停止"},
+    MessageRow{"chat.dropped", "stopped; the message was not added to the conversation",
+               "已停止；该消息未加入对话"},
     MessageRow{"chat.stopping", "stopping; Ctrl-C once more ends the chat",
                "正在停止；再按一次 Ctrl-C 将结束对话"},
     MessageRow{"chat.length", "the answer ended at the length limit; /set max-tokens raises it",

@@ -16,7 +16,7 @@
 namespace deepseek::testing {
 namespace {
 
-constexpr int deadline_ms = 240'000;
+constexpr int deadline_ms = 120'000;
 
 /// Signals as a program finds them that a person starts, whatever the test runner did to its own.
 void reset_signals() {
@@ -74,7 +74,10 @@ void Terminal::signal(int number) const { ::kill(child_, number); }
 
 bool Terminal::read_more() {
   pollfd wait{master_, POLLIN, 0};
-  if (::poll(&wait, 1, deadline_ms) <= 0) return false;
+  if (hangs_ || ::poll(&wait, 1, deadline_ms) <= 0) {
+    hangs_ = true;
+    return false;
+  }
   std::array<char, 65536> chunk;
   const ssize_t got = ::read(master_, chunk.data(), chunk.size());
   if (got <= 0) return false;  // EIO: nobody has the other end any more
@@ -97,7 +100,7 @@ bool Terminal::see(std::string_view text) {
 int Terminal::end() {
   while (read_more()) {
   }
-  if (pollfd wait{master_, POLLIN, 0}; ::poll(&wait, 1, 0) == 0) return -1000;
+  if (hangs_) return -1000;
   int status = 0;
   ::waitpid(child_, &status, 0);
   child_ = -1;

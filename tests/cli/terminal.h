@@ -43,6 +43,7 @@ class Terminal {
   int master_ = -1;
   std::string shown_, before_;
   size_t seen_ = 0;
+  bool hangs_ = false;  // the deadline has passed once
 };
 
 }  // namespace deepseek::testing

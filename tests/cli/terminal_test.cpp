@@ -20,6 +20,9 @@ namespace {
 using namespace deepseek::testing;
 using nlohmann::json;
 
+// The terminal is asked to mark pastes before a prompt, not when a line is drawn again.
+constexpr const char* prompt = "\x1b[?2004h> ";
+constexpr const char* more_prompt = "\x1b[?2004h. ";
 constexpr const char* left = "\x1b[D";
 constexpr const char* up = "\x1b[A";
 constexpr const char* ctrl_c = "\x03";
@@ -27,15 +30,19 @@ constexpr const char* ctrl_d = "\x04";
 
 class AtTerminal : public ::testing::Test {
  protected:
-  AtTerminal() : model((folder.path() / "model").string()) { write_model(small_config()); }
+  AtTerminal() : model((folder.path() / "model").string()) { write_model(4096); }
 
-  void write_model(const json& config) { write_small_model(model, config); }
-  /// A model that talks for longer than any test waits.
-  void write_long_model() {
+  void write_model(int64_t context) {
     json config = small_config();
-    config["max_position_embeddings"] = 200'000;
-    write_model(config);
+    config["max_position_embeddings"] = context;
+    write_small_model(model, config);
+    // Characters that the tiny vocabulary lacks may be typed.
+    json tokenizer = json::parse(small_tokenizer());
+    tokenizer["model"]["unk_token"] = "!";
+    folder.write("model/tokenizer.json", tokenizer.dump());
   }
+  /// A model that talks for longer than any test waits.
+  void write_long_model() { write_model(200'000); }
 
   Call chat(std::vector<std::string> more = {"--max-tokens", "4"},
             std::map<std::string, std::string> environment = {}) const {
@@ -52,9 +59,10 @@ class AtTerminal : public ::testing::Test {
     const std::string path = file("questions.json");
     terminal.type("/save " + path + "\r");
     EXPECT_TRUE(terminal.see("messages written to")) << terminal.shown();
-    EXPECT_TRUE(terminal.see("> ")) << terminal.shown();
+    EXPECT_TRUE(terminal.see(prompt)) << terminal.shown();
     std::vector<std::string> texts;
-    for (const json& message : json::parse(read_text_file(path)).at("messages"))
+    const json page = json::parse(read_text_file(path));
+    for (const json& message : page.at("messages"))
       if (message.at("role") == "user") texts.push_back(message.at("content"));
     return texts;
   }
@@ -69,16 +77,16 @@ class AtTerminal : public ::testing::Test {
 TEST_F(AtTerminal, AnswersUntilCtrlD) {
   Terminal terminal(chat());
   ASSERT_SEEN(terminal, "is ready. /help lists commands, Ctrl-D leaves.");
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   terminal.type("hello\r");
   ASSERT_SEEN(terminal, "hehehehe\r\n");
   EXPECT_SEEN(terminal, "the answer ended at the length limit");
   EXPECT_SEEN(terminal, "4 tokens, ");
   EXPECT_SEEN(terminal, "tokens/s");
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   terminal.type("again\r");
   ASSERT_SEEN(terminal, "hehehehe\r\n");
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   EXPECT_EQ(questions(terminal), (std::vector<std::string>{"hello", "again"}));
   terminal.type(ctrl_d);
   EXPECT_EQ(terminal.end(), 0);
@@ -86,12 +94,12 @@ TEST_F(AtTerminal, AnswersUntilCtrlD) {
 
 TEST_F(AtTerminal, LinesAreEdited) {
   Terminal terminal(chat());
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   const auto ask = [&](const std::string& keys) {
     terminal.type(keys + "\r");
     EXPECT_SEEN(terminal, "hehehehe");
     EXPECT_SEEN(terminal, "tokens/s");
-    EXPECT_SEEN(terminal, "> ");
+    EXPECT_SEEN(terminal, prompt);
   };
   ask(std::string("helo") + left + "l");
   ask("abx\x7f"
@@ -109,30 +117,30 @@ TEST_F(AtTerminal, LinesAreEdited) {
 
 TEST_F(AtTerminal, AMessageMayHaveSeveralLines) {
   Terminal terminal(chat());
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   terminal.type("one\\\r");
-  ASSERT_SEEN(terminal, ". ");
+  ASSERT_SEEN(terminal, more_prompt);
   terminal.type("two\r");
   ASSERT_SEEN(terminal, "hehehehe");
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   terminal.type("\"\"\"a\r");
-  ASSERT_SEEN(terminal, ". ");
+  ASSERT_SEEN(terminal, more_prompt);
   terminal.type("b\\\r");
-  ASSERT_SEEN(terminal, ". ");
+  ASSERT_SEEN(terminal, more_prompt);
   terminal.type("\"\"\"\r");
   ASSERT_SEEN(terminal, "hehehehe");
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   // Alt-Enter.
   terminal.type("x\x1b\ry\r");
   ASSERT_SEEN(terminal, "hehehehe");
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   // A paste is marked by the terminal; its first line looks like a command, and is none.
   terminal.type("\x1b[200~// comment\rint\tx;\x1b[31m\r\x1b[201~done\r");
   ASSERT_SEEN(terminal, "hehehehe");
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   terminal.type(std::string(up) + "\r");
   ASSERT_SEEN(terminal, "hehehehe");
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   const std::string pasted = "// comment\nint\tx;[31m\ndone";
   const std::vector<std::string> expected{"one\ntwo", "a\nb\\\n", "x\ny", pasted, pasted};
   EXPECT_EQ(questions(terminal), expected);
@@ -141,14 +149,14 @@ TEST_F(AtTerminal, AMessageMayHaveSeveralLines) {
 TEST_F(AtTerminal, CtrlCStopsAnAnswerAndTheChatGoesOn) {
   write_long_model();
   Terminal terminal(chat({}));
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   for (int i = 0; i < 3; ++i) {
     terminal.type("hi\r");
     ASSERT_SEEN(terminal, "hehehehe");
     terminal.type(ctrl_c);
     ASSERT_SEEN(terminal, "stopped\r\n");
     EXPECT_SEEN(terminal, "tokens/s");
-    ASSERT_SEEN(terminal, "> ");
+    ASSERT_SEEN(terminal, prompt);
   }
   EXPECT_EQ(questions(terminal), (std::vector<std::string>{"hi", "hi", "hi"}));
   terminal.type(ctrl_d);
@@ -158,50 +166,49 @@ TEST_F(AtTerminal, CtrlCStopsAnAnswerAndTheChatGoesOn) {
 TEST_F(AtTerminal, CtrlCStopsTheReadingOfALongMessage) {
   write_long_model();
   Terminal terminal(chat({}));
-  ASSERT_SEEN(terminal, "\x1b[?2004h");
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   std::string text;
   for (int i = 0; i < 4000; ++i) text += "line\r";
   terminal.type("\x1b[200~" + text + "\x1b[201~");
   terminal.type("\r");
   ASSERT_SEEN(terminal, "\x1b[?2004l");
   terminal.type(ctrl_c);
-  ASSERT_SEEN(terminal, "stopped\r\n");
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, "stopped");
+  ASSERT_SEEN(terminal, prompt);
   terminal.type(ctrl_d);
   EXPECT_EQ(terminal.end(), 0);
 }
 
 TEST_F(AtTerminal, CtrlCAtThePromptSaysHowToLeave) {
   Terminal terminal(chat());
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   terminal.type(ctrl_c);
   ASSERT_SEEN(terminal, "Ctrl-C once more, Ctrl-D or /bye leaves");
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   terminal.type("half a line");
   ASSERT_SEEN(terminal, "half a line");
   terminal.type(ctrl_c);
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   EXPECT_EQ(terminal.before().find("once more"), std::string::npos) << "it only drops the line";
   terminal.type("half a message\\\r");
-  ASSERT_SEEN(terminal, ". ");
+  ASSERT_SEEN(terminal, more_prompt);
   terminal.type(ctrl_c);
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   EXPECT_EQ(questions(terminal), std::vector<std::string>{});
   terminal.type(ctrl_c);
   ASSERT_SEEN(terminal, "once more");
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   terminal.type(ctrl_c);
   EXPECT_EQ(terminal.end(), 130);
 }
 
 TEST_F(AtTerminal, CommandsAnswerAndErrorsNameTheRemedy) {
   Terminal terminal(chat());
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   const auto says = [&](const std::string& command, const std::string& text) {
     terminal.type(command + "\r");
     EXPECT_SEEN(terminal, text) << command;
-    EXPECT_SEEN(terminal, "> ") << command;
+    EXPECT_SEEN(terminal, prompt) << command;
   };
   says("/help", "/save FILE");
   says("/hlep", "/hlep: unknown command; did you mean /help?");
@@ -219,7 +226,7 @@ TEST_F(AtTerminal, CommandsAnswerAndErrorsNameTheRemedy) {
   says("/system", "no system message");
   says("/load", "/load: expected a file name");
   says("/load " + file("none.json"), "none.json: ");
-  says("/load " + folder.write("broken.json", "{\"messages\": [").string(), "broken.json");
+  says("/load " + folder.write("broken.json", "{\"messages\": [").string(), "not JSON");
   says("/load " + folder.write("other.json", "{\"a\": 1}").string(), "expected a list 'messages'");
   says("/load " + folder.write("odd.json", R"({"messages": [{"role": 1}]})").string(), "message 0");
   says("/save " + file("no/such/folder.json"), "folder.json");
@@ -234,44 +241,44 @@ TEST_F(AtTerminal, ASavedConversationGoesOn) {
   const std::string path = file("talk.json");
   {
     Terminal terminal(chat());
-    ASSERT_SEEN(terminal, "> ");
+    ASSERT_SEEN(terminal, prompt);
     terminal.type("/system Be brief.\r");
-    ASSERT_SEEN(terminal, "> ");
+    ASSERT_SEEN(terminal, prompt);
     terminal.type("first\r");
     ASSERT_SEEN(terminal, "hehehehe");
-    ASSERT_SEEN(terminal, "> ");
+    ASSERT_SEEN(terminal, prompt);
     terminal.type("/save " + path + "\r");
     ASSERT_SEEN(terminal, "2 messages written to");
   }
   Terminal terminal(chat());
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   terminal.type("/load " + path + "\r");
   ASSERT_SEEN(terminal, "2 messages loaded");
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   terminal.type("second\r");
   ASSERT_SEEN(terminal, "hehehehe");
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   EXPECT_EQ(questions(terminal), (std::vector<std::string>{"first", "second"}));
   EXPECT_EQ(json::parse(read_text_file(file("questions.json"))).at("system"), "Be brief.");
   terminal.type("/clear\r");
   ASSERT_SEEN(terminal, "the conversation begins anew");
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   EXPECT_EQ(questions(terminal), std::vector<std::string>{});
 }
 
 TEST_F(AtTerminal, AFullContextIsSaidAndNothingIsDropped) {
   Terminal terminal(chat({"--ctx", "64"}));
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   terminal.type("hello\r");
   ASSERT_SEEN(terminal, "the answer was cut off: the context is full");
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   terminal.type("more\r");
   ASSERT_SEEN(terminal, "the context holds 64");
   ASSERT_SEEN(terminal, "the message was not added to the conversation; /clear begins a new one");
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   EXPECT_EQ(questions(terminal), std::vector<std::string>{"hello"});
   terminal.type("/clear\r");
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   terminal.type("hello\r");
   EXPECT_SEEN(terminal, "hehehehe");
 }
@@ -303,14 +310,18 @@ TEST_F(AtTerminal, ReasoningIsDimmedWhereColourIsWanted) {
 TEST_F(AtTerminal, SpeaksChinese) {
   Terminal terminal(chat({"--max-tokens", "4"}, {{"DEEPSEEK_LANG", "zh"}, {"LC_ALL", "C"}}));
   ASSERT_SEEN(terminal, "已就绪");
-  ASSERT_SEEN(terminal, "> ");
-  terminal.type("你好\r");
+  ASSERT_SEEN(terminal, prompt);
+  terminal.type("hello\r");
   ASSERT_SEEN(terminal, "hehehehe");
   EXPECT_SEEN(terminal, "词元/秒");
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
+  terminal.type("/save " + file("你好") + "\r");
+  EXPECT_SEEN(terminal, "条消息写入");
+  EXPECT_TRUE(std::filesystem::exists(file("你好")));
+  ASSERT_SEEN(terminal, prompt);
   terminal.type("/help\r");
   EXPECT_SEEN(terminal, "开始新对话");
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   terminal.type(ctrl_d);
   EXPECT_EQ(terminal.end(), 0);
 }
@@ -320,41 +331,40 @@ TEST_F(AtTerminal, HistoryOutlivesTheChatAndIsItsOwnersAlone) {
   const Call call = chat({"--max-tokens", "4"}, {{"XDG_STATE_HOME", state}});
   {
     Terminal terminal(call);
-    ASSERT_SEEN(terminal, "> ");
+    ASSERT_SEEN(terminal, prompt);
     terminal.type("remember me\\\r");
-    ASSERT_SEEN(terminal, ". ");
+    ASSERT_SEEN(terminal, more_prompt);
     terminal.type("well\r");
     ASSERT_SEEN(terminal, "hehehehe");
-    ASSERT_SEEN(terminal, "> ");
+    ASSERT_SEEN(terminal, prompt);
     terminal.type(ctrl_d);
     EXPECT_EQ(terminal.end(), 0);
   }
   const auto permissions = std::filesystem::status(state + "/deepseek/history").permissions();
   EXPECT_EQ(permissions, std::filesystem::perms(0600));
   Terminal terminal(call);
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   terminal.type(std::string(up) + "\r");
   ASSERT_SEEN(terminal, "hehehehe");
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   EXPECT_EQ(questions(terminal), std::vector<std::string>{"remember me\nwell"});
 }
 
 TEST_F(AtTerminal, LinesSurviveAResizedWindow) {
   Terminal terminal(chat());
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   terminal.type("hello");
   ASSERT_SEEN(terminal, "hello");
   terminal.resize(10, 30);
   terminal.type(" world\r");
   ASSERT_SEEN(terminal, "hehehehe");
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   EXPECT_EQ(questions(terminal), std::vector<std::string>{"hello world"});
 }
 
 TEST_F(AtTerminal, TerminationGivesTheTerminalBack) {
   Terminal terminal(chat());
-  ASSERT_SEEN(terminal, "\x1b[?2004h");
-  ASSERT_SEEN(terminal, "> ");
+  ASSERT_SEEN(terminal, prompt);
   terminal.signal(SIGTERM);
   EXPECT_SEEN(terminal, "\x1b[?2004l");
   EXPECT_EQ(terminal.end(), -SIGTERM);

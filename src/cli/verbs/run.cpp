@@ -41,7 +41,8 @@ void answer_in_chat(Chat& chat, const std::string& message, Console& console) {
   const Generated generated = chat.answer(message);
   if (!generated.tokens.empty()) console.line("");
   console.flush();
-  if (generated.finish == FinishReason::cancelled) console.error_line(console.say("chat.stopped"));
+  if (generated.finish == FinishReason::cancelled)
+    console.error_line(console.say(generated.text.empty() ? "chat.dropped" : "chat.stopped"));
   if (generated.finish == FinishReason::length)
     console.error_line(console.say(chat.is_full() ? "chat.full" : "chat.length"));
   if (!generated.tokens.empty()) console.error_line(speed_text(generated, console));
@@ -55,6 +56,10 @@ bool obey(Chat& chat, const std::string& message, Console& console) {
     answer_in_chat(chat, message, console);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::internal) throw;
+    if (error.kind() == ErrorKind::interrupted) {
+      console.error_line(console.say("chat.dropped"));
+      return true;
+    }
     console.notice(printable(error.what(), 4000));
     if (!command) console.error_line(console.say("chat.forgotten"));
   }
