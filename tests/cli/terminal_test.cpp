@@ -163,6 +163,19 @@ TEST_F(AtTerminal, CtrlCStopsAnAnswerAndTheChatGoesOn) {
   EXPECT_EQ(terminal.end(), 0);
 }
 
+TEST_F(AtTerminal, CtrlCAsAnAnswerEndsDoesNotSwallowTheNextMessage) {
+  Terminal terminal(chat());
+  ASSERT_SEEN(terminal, prompt);
+  for (int i = 0; i < 5; ++i) {
+    // It may come before the answer has ended, before the prompt is there, or later.
+    terminal.type("hi\r");
+    ASSERT_SEEN(terminal, "hehehehe");
+    terminal.type(ctrl_c);
+    ASSERT_SEEN(terminal, prompt);
+  }
+  EXPECT_EQ(questions(terminal).size(), 5u);
+}
+
 TEST_F(AtTerminal, CtrlCStopsTheReadingOfALongMessage) {
   write_long_model();
   Terminal terminal(chat({}));
