@@ -42,24 +42,27 @@ constexpr std::wstring_view paste_begin = L"\x1b[200~", paste_end = L"\x1b[201~"
 constexpr std::wstring_view line_feed_key = L"\x1b\n";  // Alt-Enter
 constexpr wchar_t redisplay_key = 31;                   // bound below, for use in here
 
+struct Binding {
+  const char* key;
+  const char* function;
+};
+
+/// What State::next_key does goes by these, whatever the person's ~/.editrc says.
+constexpr std::array own_keys{
+    Binding{"\x1b[200~", "ed-ignore"},
+    Binding{"\x1b\n", "ed-ignore"},
+    Binding{"\x1f", "ed-redisplay"},
+};
+
 /// Keys that libedit leaves unbound on common terminals; their codes would be typed as text.
-constexpr std::array<std::array<const char*, 2>, 15> more_keys{{
-    {"\x1b[200~", "ed-ignore"},
-    {"\x1b\n", "ed-ignore"},
-    {"\x1f", "ed-redisplay"},
-    {"^R", "em-inc-search-prev"},
-    {"\x1b[1;5C", "em-next-word"},
-    {"\x1b[1;5D", "ed-prev-word"},
-    {"\x1b[1;3C", "em-next-word"},
-    {"\x1b[1;3D", "ed-prev-word"},
-    {"\x1b[1~", "ed-move-to-beg"},
-    {"\x1b[4~", "ed-move-to-end"},
-    {"\x1b[H", "ed-move-to-beg"},
-    {"\x1b[F", "ed-move-to-end"},
-    {"\x1b[3~", "ed-delete-next-char"},
-    {"\x1b[5~", "ed-search-prev-history"},
-    {"\x1b[6~", "ed-search-next-history"},
-}};
+constexpr std::array more_keys{
+    Binding{"^R", "em-inc-search-prev"},          Binding{"\x1b[1;5C", "em-next-word"},
+    Binding{"\x1b[1;5D", "ed-prev-word"},         Binding{"\x1b[1;3C", "em-next-word"},
+    Binding{"\x1b[1;3D", "ed-prev-word"},         Binding{"\x1b[1~", "ed-move-to-beg"},
+    Binding{"\x1b[4~", "ed-move-to-end"},         Binding{"\x1b[H", "ed-move-to-beg"},
+    Binding{"\x1b[F", "ed-move-to-end"},          Binding{"\x1b[3~", "ed-delete-next-char"},
+    Binding{"\x1b[5~", "ed-search-prev-history"}, Binding{"\x1b[6~", "ed-search-next-history"},
+};
 
 /// Text is UTF-8 whatever the locale says; without one, libedit would take characters for bytes.
 void choose_character_set() {
@@ -86,6 +89,13 @@ struct LineEditor::State {
     void* data = nullptr;
     el_get(editor, EL_CLIENTDATA, &data);
     return *static_cast<State*>(data);
+  }
+
+  /// False where a line is only read: ~/.editrc says "edit off".
+  bool edits() const {
+    int on = 0;
+    el_get(editor, EL_EDITMODE, &on);
+    return on != 0;
   }
 
   void mark_paste(bool on) const {
@@ -117,7 +127,7 @@ struct LineEditor::State {
     if (signal == SIGCONT) resume();
     if (signal == SIGWINCH) {
       el_resize(editor);
-      resized = true;
+      resized = edits();
     }
   }
 
@@ -194,7 +204,6 @@ LineEditor::LineEditor(std::filesystem::path history_file) : state_(std::make_un
   State& state = *state_;
   state.file = std::move(history_file);
   state.shown = ::isatty(STDOUT_FILENO) == 1 ? stdout : stderr;
-  state.marks_paste = !terminal_is_dumb();
   state.history = load_history(state.file);
   state.editor = el_init("deepseek", stdin, state.shown, stderr);
   if (state.editor == nullptr) return;
@@ -209,6 +218,9 @@ LineEditor::LineEditor(std::filesystem::path history_file) : state_(std::make_un
   for (const auto& [key, function] : more_keys)
     el_set(state.editor, EL_BIND, key, function, nullptr);
   el_source(state.editor, nullptr);
+  for (const auto& [key, function] : own_keys)
+    el_set(state.editor, EL_BIND, key, function, nullptr);
+  state.marks_paste = state.edits() && !terminal_is_dumb();
 }
 
 LineEditor::~LineEditor() {
@@ -224,6 +236,8 @@ LineEditor::Line LineEditor::read(const std::string& prompt) {
   state.recent_keys.clear();
   state.signals.start();
   clear_interrupt();
+  // Before the prompt: libedit itself would leave keys typed right after it to the system's editing.
+  el_set(state.editor, EL_PREP_TERM, 1);
   state.mark_paste(true);
   int count = 0;
   const char* line = el_gets(state.editor, &count);
