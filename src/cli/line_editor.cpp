@@ -236,7 +236,8 @@ LineEditor::Line LineEditor::read(const std::string& prompt) {
   state.recent_keys.clear();
   state.signals.start();
   clear_interrupt();
-  // Before the prompt: libedit itself would leave keys typed right after it to the system's editing.
+  // Before the prompt: libedit itself would leave keys typed right after it to the system's
+  // editing.
   el_set(state.editor, EL_PREP_TERM, 1);
   state.mark_paste(true);
   int count = 0;
