@@ -23,13 +23,35 @@ bool no_color_set() {
 
 }  // namespace
 
+bool terminal_is_dumb() {
+  const char* value = std::getenv("TERM");
+  return value == nullptr || *value == '\0' || std::string_view(value) == "dumb";
+}
+
+std::string terminal_text(std::string_view text) {
+  constexpr std::string_view replacement = "\xef\xbf\xbd";
+  std::string shown;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool high_control = byte == 0xc2 && i + 1 < text.size() &&
+                              static_cast<unsigned char>(text[i + 1]) < 0xa0;  // U+0080 to U+009F
+    if (high_control) ++i;
+    if (high_control || byte == 0x7f ||
+        (byte < ' ' && std::string_view("\n\t\r").find(text[i]) == std::string_view::npos))
+      shown += replacement;
+    else if (byte != '\r')
+      shown += text[i];
+  }
+  return shown;
+}
+
 Console::Console(Language language, bool json)
     : language_(language),
       json_(json),
       input_is_terminal_(::isatty(STDIN_FILENO) == 1),
       output_is_terminal_(::isatty(STDOUT_FILENO) == 1),
       error_is_terminal_(::isatty(STDERR_FILENO) == 1),
-      style_allowed_(!no_color_set()) {}
+      style_allowed_(!no_color_set() && !terminal_is_dumb()) {}
 
 void Console::write(std::string_view text) {
   buffer_ += text;

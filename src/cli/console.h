@@ -12,6 +12,12 @@ namespace deepseek::cli {
 /// Thrown when the reader of standard output went away; the run ends without a word.
 struct OutputClosed {};
 
+/// Whether the terminal understands nothing but text: TERM is "dumb" or not set.
+bool terminal_is_dumb();
+/// What a model wrote made fit for a terminal, which would obey control characters: other than
+/// line feed and tab they become U+FFFD; carriage returns are left out.
+std::string terminal_text(std::string_view text);
+
 /// The two ends of one call: results on standard output; progress, notices and errors on standard
 /// error. Writes that fail throw out_of_memory, or OutputClosed.
 class Console {
@@ -22,7 +28,7 @@ class Console {
   bool json() const { return json_; }
   bool input_is_terminal() const { return input_is_terminal_; }
   bool output_is_terminal() const { return output_is_terminal_; }
-  /// Colour and bars may be used: a terminal, and no NO_COLOR.
+  /// Colour and bars may be used: a terminal that is not dumb, and no NO_COLOR.
   bool output_has_style() const { return output_is_terminal_ && style_allowed_; }
   bool error_has_style() const { return error_is_terminal_ && style_allowed_; }
 

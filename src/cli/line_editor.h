@@ -14,7 +14,7 @@ class LineEditor {
   enum class End { line, closed, interrupted };
   struct Line {
     End end = End::line;
-    std::string text;  // without the line feed
+    std::string text;  // UTF-8 without the last line feed; of an interrupted one what was typed
   };
 
   /// `history_file` is read now and written with each line; empty: none is kept. Prompts go to
@@ -24,8 +24,13 @@ class LineEditor {
   LineEditor(const LineEditor&) = delete;
   LineEditor& operator=(const LineEditor&) = delete;
 
+  /// Text that is pasted, and Alt-Enter, may put line feeds into a line. A Ctrl-C that came before
+  /// is forgotten, one that comes meanwhile ends the line, one that comes after is as elsewhere.
   Line read(const std::string& prompt);
   void remember(const std::string& line);
+
+  /// What undoes, on the terminal, that a line is being read; for guard_terminal.
+  static const char* farewell();
 
  private:
   struct State;

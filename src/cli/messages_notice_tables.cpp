@@ -84,7 +84,23 @@ constexpr std::array rows{
     MessageRow{"chat.leave", "Ctrl-C once more, Ctrl-D or /bye leaves",
                "再按一次 Ctrl-C、按 Ctrl-D 或输入 /bye 退出"},
     MessageRow{"chat.stopped", "stopped", "已停止"},
-    MessageRow{"chat.length", "the answer ended at the length limit", "回答达到长度上限"},
+    MessageRow{"chat.dropped", "stopped; the message was not added to the conversation",
+               "已停止；该消息未加入对话"},
+    MessageRow{"chat.stopping", "stopping; Ctrl-C once more ends the chat",
+               "正在停止；再按一次 Ctrl-C 将结束对话"},
+    MessageRow{"chat.length", "the answer ended at the length limit; /set max-tokens raises it",
+               "回答达到长度上限；可用 /set max-tokens 提高"},
+    MessageRow{
+        "chat.full",
+        "the answer was cut off: the context is full; /clear begins anew, --ctx at the start "
+        "makes it larger",
+        "回答被截断：上下文已满；/clear 开始新对话，启动时用 --ctx 可增大上下文"},
+    MessageRow{"chat.forgotten",
+               "the message was not added to the conversation; /clear begins a new one",
+               "该消息未加入对话；/clear 开始新对话"},
+    MessageRow{"chat.system", "system message set", "已设置系统消息"},
+    MessageRow{"chat.no_system", "no system message", "无系统消息"},
+    MessageRow{"chat.saved", "{} messages written to {}", "已将 {} 条消息写入 {}"},
     MessageRow{"chat.cleared", "the conversation begins anew", "对话已清空"},
     MessageRow{"chat.loaded", "{} messages loaded", "已载入 {} 条消息"},
     MessageRow{"chat.think_on", "reasoning on", "推理已开启"},
@@ -93,7 +109,7 @@ constexpr std::array rows{
                "{} 条消息，{} / {} 个词元，种子 {}"},
     MessageRow{"chat.help",
                "/system TEXT        set the system message; without TEXT none\n"
-               "/set NAME VALUE     change sampling, such as /set temperature 0.7\n"
+               "/set [NAME VALUE]   show sampling, or change it, such as /set temperature 0.7\n"
                "/think [on|off]     ask the model to reason, or not to\n"
                "/clear              begin a new conversation\n"
                "/save FILE          write the conversation\n"
@@ -101,9 +117,10 @@ constexpr std::array rows{
                "/stats              tokens and speed\n"
                "/bye                leave\n"
                "A line that ends in \\ goes on; \"\"\" begins and ends a text of several lines.\n"
-               "Ctrl-C stops an answer.",
+               "Alt-Enter begins a new line; pasted text may have several.\n"
+               "Ctrl-C stops an answer. Ctrl-R searches the history.",
                "/system 文本        设置系统消息；不带文本则清除\n"
-               "/set 名称 值        修改采样，例如 /set temperature 0.7\n"
+               "/set [名称 值]      显示或修改采样，例如 /set temperature 0.7\n"
                "/think [on|off]     开启或关闭推理\n"
                "/clear              开始新对话\n"
                "/save 文件          保存对话\n"
@@ -111,7 +128,8 @@ constexpr std::array rows{
                "/stats              词元数与速度\n"
                "/bye                退出\n"
                "行末的 \\ 表示续行；用 \"\"\" 开始和结束多行文本。\n"
-               "Ctrl-C 停止回答。"},
+               "Alt-Enter 换行；粘贴的文本可以有多行。\n"
+               "Ctrl-C 停止回答，Ctrl-R 搜索历史。"},
     MessageRow{"perplexity.value", "perplexity {} ± {}", "困惑度 {} ± {}"},
     MessageRow{"perplexity.nll", "mean negative log-likelihood {} ± {} nats a token",
                "平均负对数似然 {} ± {} 奈特/词元"},

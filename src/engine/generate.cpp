@@ -47,6 +47,9 @@ Tensor Conversation::prefill(const std::vector<int32_t>& prompt, const GenerateO
                   last ? StepSpan::Logits::last : StepSpan::Logits::none)
                  .logits;
     at = end;
+    if (options.progress)
+      options.progress({"prompt", static_cast<int64_t>(at) - kept,
+                        static_cast<int64_t>(prompt.size()) - kept, "tokens"});
   }
   return logits;
 }

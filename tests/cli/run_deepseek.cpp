@@ -16,7 +16,8 @@
 namespace deepseek::testing {
 namespace {
 
-bool passed_on(std::string_view variable) {
+bool passed_on(std::string_view variable, const Call& call) {
+  if (call.environment.contains(std::string(variable.substr(0, variable.find('='))))) return false;
   for (const std::string_view prefix :
        {"DEEPSEEK_", "HF_", "LC_", "LANG", "NO_COLOR", "XDG_", "HOME="})
     if (variable.starts_with(prefix)) return false;
@@ -26,7 +27,7 @@ bool passed_on(std::string_view variable) {
 std::vector<std::string> environment_of(const Call& call, const std::string& home) {
   std::vector<std::string> pairs;
   for (char** entry = environ; *entry != nullptr; ++entry)
-    if (passed_on(*entry)) pairs.emplace_back(*entry);
+    if (passed_on(*entry, call)) pairs.emplace_back(*entry);
   if (!call.environment.contains("HOME")) pairs.push_back("HOME=" + home);
   for (const auto& [name, value] : call.environment) pairs.push_back(name + "=" + value);
   return pairs;
@@ -81,13 +82,17 @@ void exchange(Pipe& in, Pipe& out, Pipe& error, const std::string& input, Outcom
 
 }  // namespace
 
+Process::Process(const Call& call, const std::string& home)
+    : words_{DEEPSEEK_BINARY}, variables_(environment_of(call, home)) {
+  words_.insert(words_.end(), call.arguments.begin(), call.arguments.end());
+  argv_ = pointers(words_);
+  envp_ = pointers(variables_);
+}
+
 Outcome run_deepseek(const Call& call) {
   ::signal(SIGPIPE, SIG_IGN);
   const TemporaryFolder home;
-  std::vector<std::string> arguments{DEEPSEEK_BINARY};
-  arguments.insert(arguments.end(), call.arguments.begin(), call.arguments.end());
-  std::vector<std::string> environment = environment_of(call, home.path().string());
-  const std::vector<char*> argv = pointers(arguments), envp = pointers(environment);
+  const Process process(call, home.path().string());
   Pipe in, out, error;
   const pid_t child = ::fork();
   if (child < 0) throw std::runtime_error("fork failed");
@@ -101,7 +106,7 @@ Outcome run_deepseek(const Call& call) {
       if (file < 0) ::_exit(127);
       ::dup2(file, STDOUT_FILENO);
     }
-    ::execve(DEEPSEEK_BINARY, argv.data(), envp.data());
+    ::execve(process.path(), process.arguments(), process.environment());
     ::_exit(127);
   }
   in.close(0);

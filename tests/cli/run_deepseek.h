@@ -22,6 +22,19 @@ struct Outcome {
   std::string out, error;
 };
 
+/// What exec needs to start the binary for a call, in the home folder `home` unless HOME is given.
+class Process {
+ public:
+  Process(const Call& call, const std::string& home);
+  const char* path() const { return argv_.front(); }
+  char* const* arguments() const { return argv_.data(); }
+  char* const* environment() const { return envp_.data(); }
+
+ private:
+  std::vector<std::string> words_, variables_;
+  std::vector<char*> argv_, envp_;  // into them
+};
+
 /// Runs the binary to its end, in an empty home folder unless HOME is given.
 Outcome run_deepseek(const Call& call);
 

@@ -31,48 +31,62 @@ LineEditor::Line read_message(LineEditor& editor) {
     if (!block && !message.ends_with('\\')) break;
     if (!block) message.pop_back();
     const LineEditor::Line more = editor.read(". ");
-    if (more.end != LineEditor::End::line) return more;
+    if (more.end != LineEditor::End::line) return {more.end, first.text};
     message += "\n" + more.text;
   }
   return {LineEditor::End::line, message};
 }
 
 void answer_in_chat(Chat& chat, const std::string& message, Console& console) {
-  const InterruptScope interrupts;
   const Generated generated = chat.answer(message);
-  console.line("");
+  if (!generated.tokens.empty()) console.line("");
   console.flush();
-  if (generated.finish == FinishReason::cancelled) console.notice(console.say("chat.stopped"));
-  if (generated.finish == FinishReason::length) console.notice(console.say("chat.length"));
-  console.notice(speed_text(generated, console));
+  if (generated.finish == FinishReason::cancelled)
+    console.error_line(console.say(generated.text.empty() ? "chat.dropped" : "chat.stopped"));
+  if (generated.finish == FinishReason::length)
+    console.error_line(console.say(chat.is_full() ? "chat.full" : "chat.length"));
+  if (!generated.tokens.empty()) console.error_line(speed_text(generated, console));
+}
+
+/// What one message does; false when it ends the chat.
+bool obey(Chat& chat, const std::string& message, Console& console) {
+  const bool command = Chat::is_command(message);
+  try {
+    if (command) return chat.command(message);
+    answer_in_chat(chat, message, console);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::internal) throw;
+    if (error.kind() == ErrorKind::interrupted) {
+      console.error_line(console.say("chat.dropped"));
+      return true;
+    }
+    console.notice(printable(error.what(), 4000));
+    if (!command) console.error_line(console.say("chat.forgotten"));
+  }
+  return true;
 }
 
 int run_interactively(Chat& chat, const std::string& name, Console& console) {
-  console.notice(console.say("chat.welcome", name));
+  const std::string warning = console.say("chat.stopping") + "\n";
+  const InterruptScope interrupts(warning.c_str());
+  static const std::string farewell =
+      concat(LineEditor::farewell(), console.output_has_style() ? "\x1b[0m" : "");
+  guard_terminal(farewell.c_str());
+  console.error_line(console.say("chat.welcome", name));
   LineEditor editor(history_path());
   bool leaving = false;
   while (true) {
     const LineEditor::Line message = read_message(editor);
     if (message.end == LineEditor::End::closed) break;
-    if (message.end == LineEditor::End::interrupted) {
-      console.error_line("");
+    const bool at_empty_prompt = message.text.empty();
+    if (message.end == LineEditor::End::interrupted && at_empty_prompt) {
       if (leaving) return exit_code(ErrorKind::interrupted);
-      console.notice(console.say("chat.leave"));
-      leaving = true;
-      continue;
+      console.error_line(console.say("chat.leave"));
     }
-    leaving = false;
-    if (message.text.empty()) continue;
+    leaving = message.end == LineEditor::End::interrupted && at_empty_prompt;
+    if (message.end == LineEditor::End::interrupted || at_empty_prompt) continue;
     editor.remember(message.text);
-    try {
-      if (!message.text.starts_with('/'))
-        answer_in_chat(chat, message.text, console);
-      else if (!chat.command(message.text))
-        return 0;
-    } catch (const Error& error) {
-      if (error.kind() == ErrorKind::internal) throw;
-      console.notice(printable(error.what(), 4000));
-    }
+    if (!obey(chat, message.text, console)) return 0;
   }
   console.error_line("");
   return 0;
