@@ -169,8 +169,12 @@ double PeftConfig::alpha_of(std::string_view module) const {
   return match(alpha_pattern, module, lora_alpha);
 }
 
+PeftConfig peft_config_from_json(std::string_view text, const std::filesystem::path& path) {
+  return ConfigReader(text, path).read();
+}
+
 PeftConfig read_peft_config(const std::filesystem::path& path) {
-  return ConfigReader(read_text_file(path, size_t{16} << 20), path).read();
+  return peft_config_from_json(read_text_file(path, size_t{16} << 20), path);
 }
 
 }  // namespace deepseek
