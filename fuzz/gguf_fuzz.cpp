@@ -1,22 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/error.h"
 #include "formats/gguf.h"
 #include "formats/gguf_writer.h"
 #include "fuzz/exact_buffer.h"
+#include "fuzz/refusal.h"
 
 namespace {
 
 using namespace deepseek;
 
 /// Runs an accessor that may refuse the type of a value.
-template <class Access>
-void attempt(Access access) {
-  try {
-    access();
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::bad_file) std::abort();
-  }
-}
+void attempt(const auto& access) { fuzz::accepts({ErrorKind::bad_file}, access); }
 
 void read_everything(const GgufFile& file) {
   const GgufMetadata& metadata = file.metadata();
@@ -37,7 +30,7 @@ void read_everything(const GgufFile& file) {
     attempt([&] { metadata.get_floats(entry.key); });
   }
   for (const GgufTensor& tensor : file.tensors()) {
-    if (file.find(tensor.name) != &tensor) std::abort();
+    fuzz::require(file.find(tensor.name) == &tensor);
     const Tensor values = file.to_f32(tensor);
     fuzz::touch({values.bytes(), static_cast<size_t>(values.size_bytes())});
   }
@@ -47,10 +40,8 @@ void read_everything(const GgufFile& file) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::shared_ptr<const std::byte> copy = fuzz::exact_buffer(data, size);
-  try {
+  fuzz::accepts({ErrorKind::bad_file}, [&] {
     read_everything(GgufFile::parse({copy.get(), size}, copy, "input"));
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::bad_file) std::abort();
-  }
+  });
   return 0;
 }

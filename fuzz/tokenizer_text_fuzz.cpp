@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -9,10 +8,12 @@
 #include "formats/gguf_pre_tables.h"
 #include "formats/gguf_vocabulary.h"
 #include "formats/tokenizer.h"
+#include "fuzz/refusal.h"
 
 namespace {
 
 using namespace deepseek;
+using fuzz::require;
 
 /// All bytes, a few words, and added tokens that overlap each other.
 Tokenizer small_tokenizer(std::string_view pre) {
@@ -59,10 +60,6 @@ const std::vector<Tokenizer>& tokenizers() {
     return made;
   }();
   return all;
-}
-
-void require(bool fact) {
-  if (!fact) std::abort();
 }
 
 }  // namespace

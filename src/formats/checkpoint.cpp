@@ -2,9 +2,9 @@
 #include "formats/checkpoint.h"
 
 #include <algorithm>
-#include <map>
 
 #include "core/error.h"
+#include "core/file.h"
 #include "formats/json.h"
 
 namespace deepseek {
@@ -12,6 +12,7 @@ namespace {
 
 constexpr const char* single_name = "model.safetensors";
 constexpr const char* index_name = "model.safetensors.index.json";
+constexpr size_t index_limit_bytes = size_t{256} << 20;
 
 /// A shard has to lie in the folder of its index: a name that climbs out of it would make a
 /// downloaded file read others.
@@ -25,9 +26,30 @@ void check_shard_name(const std::string& shard, const std::filesystem::path& ind
          printable(shard), "\"; download the index again");
 }
 
-/// Tensor names by shard.
-std::map<std::string, std::vector<std::string>> read_index(const std::filesystem::path& index) {
-  const nlohmann::json json = read_json_object(index);
+std::vector<SafetensorsFile> open_shards(const std::filesystem::path& folder) {
+  const std::filesystem::path index = folder / index_name;
+  std::vector<SafetensorsFile> shards;
+  for (const auto& [name, tensors] :
+       safetensors_index_from_json(read_text_file(index, index_limit_bytes), index)) {
+    const std::filesystem::path path = folder / name;
+    std::error_code ignored;
+    if (!std::filesystem::exists(path, ignored))
+      fail(ErrorKind::not_found, path.string(), ": expected this file, named by ", index_name,
+           ", got none; download the missing shard");
+    const SafetensorsFile& shard = shards.emplace_back(SafetensorsFile::open(path));
+    for (const std::string& tensor : tensors)
+      if (shard.find(tensor) == nullptr)
+        fail(ErrorKind::bad_file, path.string(), ": expected tensor ", printable(tensor),
+             ", which ", index_name, " places here, got none; download shard and index again");
+  }
+  return shards;
+}
+
+}  // namespace
+
+std::map<std::string, std::vector<std::string>> safetensors_index_from_json(
+    std::string_view text, const std::filesystem::path& index) {
+  const nlohmann::json json = parse_json_object(text, index);
   const auto map = json.find("weight_map");
   if (map == json.end() || !map->is_object() || map->empty())
     fail(ErrorKind::bad_file, index.string(),
@@ -46,26 +68,6 @@ std::map<std::string, std::vector<std::string>> read_index(const std::filesystem
   for (const auto& [shard, names] : tensors) check_shard_name(shard, index);
   return tensors;
 }
-
-std::vector<SafetensorsFile> open_shards(const std::filesystem::path& folder) {
-  const std::filesystem::path index = folder / index_name;
-  std::vector<SafetensorsFile> shards;
-  for (const auto& [name, tensors] : read_index(index)) {
-    const std::filesystem::path path = folder / name;
-    std::error_code ignored;
-    if (!std::filesystem::exists(path, ignored))
-      fail(ErrorKind::not_found, path.string(), ": expected this file, named by ", index_name,
-           ", got none; download the missing shard");
-    const SafetensorsFile& shard = shards.emplace_back(SafetensorsFile::open(path));
-    for (const std::string& tensor : tensors)
-      if (shard.find(tensor) == nullptr)
-        fail(ErrorKind::bad_file, path.string(), ": expected tensor ", printable(tensor),
-             ", which ", index_name, " places here, got none; download shard and index again");
-  }
-  return shards;
-}
-
-}  // namespace
 
 Checkpoint Checkpoint::open(const std::filesystem::path& path) {
   const auto one = [](SafetensorsFile file) {

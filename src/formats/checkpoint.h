@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,5 +52,11 @@ class Checkpoint {
   std::vector<SafetensorsFile> shards_;
   std::vector<Location> locations_;  // by name
 };
+
+/// What the text of a `model.safetensors.index.json` says: the names of tensors by the shard that
+/// holds them. Throws bad_file naming `path` when it is malformed or names a shard that is not a
+/// safetensors file inside the folder.
+std::map<std::string, std::vector<std::string>> safetensors_index_from_json(
+    std::string_view text, const std::filesystem::path& path);
 
 }  // namespace deepseek

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 
 #include "core/error.h"
 #include "core/file.h"
@@ -32,9 +33,7 @@ constexpr std::array<std::string_view, 8> understood{"alpha_pattern",  "bias",  
 class ConfigReader {
  public:
   ConfigReader(std::string_view text, const std::filesystem::path& path)
-      : config_(parse_json_object(text, path)),
-        ordered_(nlohmann::ordered_json::parse(text)),
-        path_(path) {}
+      : config_(parse_json_object(text, path)), pattern_keys_(keys_in_order(text)), path_(path) {}
 
   PeftConfig read() {
     refuse_what_is_not_understood();
@@ -66,6 +65,21 @@ class ConfigReader {
   }
 
  private:
+  /// The keys of every object at the second level as they stand in the text: of patterns the first
+  /// that matches counts. (An ordered_json would look through all of them for each.)
+  static std::map<std::string, std::vector<std::string>> keys_in_order(std::string_view text) {
+    std::map<std::string, std::vector<std::string>> keys;
+    std::vector<std::string>* of_field = nullptr;
+    const auto note = [&](int depth, json::parse_event_t event, const json& value) {
+      if (event != json::parse_event_t::key) return true;
+      if (depth == 1) of_field = &keys[value.get<std::string>()];
+      if (depth == 2) of_field->push_back(value.get<std::string>());
+      return true;
+    };
+    [[maybe_unused]] const json again = json::parse(text, note);
+    return keys;
+  }
+
   /// Null when the field is absent or null.
   const json* find(const char* name) const {
     const auto at = config_.find(name);
@@ -115,12 +129,12 @@ class ConfigReader {
     const json* patterns = find(field);
     if (patterns == nullptr) return;
     if (!patterns->is_object()) refuse(field, "an object", *patterns);
-    for (const auto& [module, value] : ordered_[field].items()) {
+    for (const std::string& module : pattern_keys_.at(field)) {
       const bool plain = !module.empty() && std::ranges::all_of(module, [](unsigned char c) {
         return std::isalnum(c) != 0 || c == '_' || c == '.';
       });
       if (!plain) refuse_kind(field, module, "plain names of modules");
-      take(module, value);
+      take(module, patterns->at(module));
     }
   }
 
@@ -144,7 +158,7 @@ class ConfigReader {
   }
 
   json config_;
-  nlohmann::ordered_json ordered_;  // the same; the first pattern that matches counts
+  std::map<std::string, std::vector<std::string>> pattern_keys_;
   const std::filesystem::path& path_;
 };
 
@@ -169,8 +183,12 @@ double PeftConfig::alpha_of(std::string_view module) const {
   return match(alpha_pattern, module, lora_alpha);
 }
 
+PeftConfig peft_config_from_json(std::string_view text, const std::filesystem::path& path) {
+  return ConfigReader(text, path).read();
+}
+
 PeftConfig read_peft_config(const std::filesystem::path& path) {
-  return ConfigReader(read_text_file(path, size_t{16} << 20), path).read();
+  return peft_config_from_json(read_text_file(path, size_t{16} << 20), path);
 }
 
 }  // namespace deepseek

@@ -24,6 +24,9 @@ struct PeftConfig {
   double alpha_of(std::string_view module) const;
 };
 
+/// Throws unsupported or bad_file as read_peft_adapter; `path` is what messages call the text.
+PeftConfig peft_config_from_json(std::string_view text, const std::filesystem::path& path);
+
 /// Throws as read_peft_adapter.
 PeftConfig read_peft_config(const std::filesystem::path& path);
 

@@ -13,6 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t template_limit_bytes = size_t{1} << 20;
+constexpr size_t config_limit_bytes = size_t{256} << 20;
 
 void add_named(TemplateSource& source, const fs::path& path, const nlohmann::json& entry) {
   if (!entry.is_object() || !entry.contains("name") || !entry["name"].is_string() ||
@@ -86,6 +87,12 @@ nlohmann::ordered_json TemplateSource::with_special_tokens(nlohmann::ordered_jso
   return context;
 }
 
+void add_tokenizer_config(TemplateSource& source, std::string_view text, const fs::path& path) {
+  const nlohmann::json config = parse_json_object(text, path);
+  if (!source.has_template()) read_config_templates(source, path, config);
+  read_special_tokens(source, path, config);
+}
+
 TemplateSource read_template_source(const fs::path& folder) {
   TemplateSource source;
   if (const fs::path path = folder / "chat_template.jinja"; fs::exists(path)) {
@@ -95,11 +102,8 @@ TemplateSource read_template_source(const fs::path& folder) {
       source.templates.push_back(
           {more.stem().string(), read_text_file(more, template_limit_bytes), more.string()});
   }
-  if (const fs::path path = folder / "tokenizer_config.json"; fs::exists(path)) {
-    const nlohmann::json config = read_json_object(path);
-    if (!source.has_template()) read_config_templates(source, path, config);
-    read_special_tokens(source, path, config);
-  }
+  if (const fs::path path = folder / "tokenizer_config.json"; fs::exists(path))
+    add_tokenizer_config(source, read_text_file(path, config_limit_bytes), path);
   if (const fs::path path = folder / "special_tokens_map.json"; fs::exists(path))
     read_special_tokens(source, path, read_json_object(path));
   return source;

@@ -38,6 +38,11 @@ struct TemplateSource {
 /// result is empty. Throws bad_file naming file and field.
 TemplateSource read_template_source(const std::filesystem::path& folder);
 
+/// Adds what the text of a tokenizer_config.json says: chat templates unless there are some
+/// already, special tokens that are not named yet. Throws bad_file naming `path` and field.
+void add_tokenizer_config(TemplateSource& source, std::string_view text,
+                          const std::filesystem::path& path);
+
 /// The same from the metadata of a GGUF file: (name, text) of `tokenizer.chat_template` ("default")
 /// and `tokenizer.chat_template.NAME`; `model` is for messages.
 TemplateSource template_source_from(std::string_view model,

@@ -17,6 +17,7 @@ constexpr int64_t max_experts = 1 << 14;
 constexpr int64_t max_experts_of_all_layers = 1 << 17;
 constexpr int64_t max_positions = int64_t{1} << 30;
 constexpr double max_parameters = 0x1p50;
+constexpr double max_cache_values = 0x1p50;
 
 class Checker {
  public:
@@ -200,6 +201,11 @@ void ModelConfig::validate(const std::string& where) const {
   if (total > max_parameters)
     check.refuse("the sizes multiply to ", total, " parameters; expected at most ", max_parameters,
                  "; check hidden_size, num_hidden_layers and the expert sizes");
+  const double cache = static_cast<double>(num_hidden_layers * cache_values_per_token()) *
+                       static_cast<double>(max_position_embeddings);
+  if (cache > max_cache_values)
+    check.refuse("max_position_embeddings: the cache of ", max_position_embeddings, " tokens has ",
+                 cache, " values; expected at most ", max_cache_values);
 }
 
 ParameterCount count_parameters(const ModelConfig& config) {

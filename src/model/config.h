@@ -76,8 +76,16 @@ struct ModelConfig {
   }
   int64_t rope_dim() const { return attention == AttentionKind::mla ? qk_rope_head_dim : head_dim; }
 
+  /// What a layer keeps of a token: keys and values of every group, or the latent and the rotary
+  /// key of latent attention.
+  int64_t cache_values_per_token() const {
+    return attention == AttentionKind::mla ? kv_lora_rank + qk_rope_head_dim
+                                           : 2 * num_key_value_heads * head_dim;
+  }
+
   /// Throws bad_file, beginning with `where`, when fields contradict each other or are absurd: a
-  /// config that passes has sizes whose products fit and at most 2^50 parameters.
+  /// config that passes has sizes whose products fit, at most 2^50 parameters, and at most 2^50
+  /// values in the cache of its longest context.
   void validate(const std::string& where) const;
 
   bool operator==(const ModelConfig&) const = default;

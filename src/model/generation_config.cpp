@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/generation_config.h"
 
+#include <unordered_set>
+
 #include "core/error.h"
 #include "core/file.h"
 #include "formats/json.h"
@@ -55,6 +57,11 @@ GenerationConfig read_generation_config(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "generation_config.json";
   if (!std::filesystem::exists(path)) return {};
   return generation_config_from_json(read_text_file(path, file_limit_bytes), path.string());
+}
+
+void drop_repetitions(std::vector<int64_t>& ids) {
+  std::unordered_set<int64_t> seen;
+  std::erase_if(ids, [&](int64_t id) { return !seen.insert(id).second; });
 }
 
 std::string generation_config_to_json(const GenerationConfig& config) {

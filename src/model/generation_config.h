@@ -33,6 +33,9 @@ GenerationConfig generation_config_from_json(std::string_view text, const std::s
 /// `<folder>/generation_config.json`, or an empty one when there is none.
 GenerationConfig read_generation_config(const std::filesystem::path& folder);
 
+/// Keeps the first of each id.
+void drop_repetitions(std::vector<int64_t>& ids);
+
 std::string generation_config_to_json(const GenerationConfig& config);
 
 }  // namespace deepseek

@@ -48,6 +48,7 @@ class Keys {
       return must_be ? metadata_.get_uint(key) : metadata_.find_uint(key);
     const std::vector<int64_t> all = metadata_.get_ints(key);
     if (all.empty()) refuse(ErrorKind::bad_file, key, "expected a number, got an empty list");
+    if (all[0] < 0) refuse(ErrorKind::bad_file, key, "expected 0 or more, got ", all[0]);
     if (std::any_of(all.begin(), all.end(), [&](int64_t one) { return one != all[0]; }))
       refuse(ErrorKind::unsupported, key, "layers of different sizes are not computed here");
     return all[0];
@@ -257,14 +258,9 @@ GenerationConfig generation_config_from_gguf(const GgufFile& file) {
   GenerationConfig config;
   config.bos_token_id = metadata.find_uint("tokenizer.ggml.bos_token_id");
   config.pad_token_id = metadata.find_uint("tokenizer.ggml.padding_token_id");
-  const auto add = [&](int64_t id) {
-    if (std::find(config.eos_token_ids.begin(), config.eos_token_ids.end(), id) ==
-        config.eos_token_ids.end())
-      config.eos_token_ids.push_back(id);
-  };
   for (const char* key : {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
                           "tokenizer.ggml.eom_token_id"})
-    if (const auto id = metadata.find_uint(key)) add(*id);
+    if (const auto id = metadata.find_uint(key)) config.eos_token_ids.push_back(*id);
   constexpr std::array<std::string_view, 7> ends{
       "<|eot_id|>", "<|im_end|>",           "<|EOT|>", "<|end_of_text|>", "<|endoftext|>",
       "<|eom_id|>", "<｜end▁of▁sentence｜>"};
@@ -275,7 +271,8 @@ GenerationConfig generation_config_from_gguf(const GgufFile& file) {
     for (size_t id = 0; id < std::min(tokens->size(), types->size()); ++id)
       if ((*types)[id] == control &&
           std::find(ends.begin(), ends.end(), (*tokens)[id]) != ends.end())
-        add(static_cast<int64_t>(id));
+        config.eos_token_ids.push_back(static_cast<int64_t>(id));
+  drop_repetitions(config.eos_token_ids);
   const auto number = [&](const char* key) -> std::optional<double> {
     const std::optional<double> value = metadata.find_float(key);
     return value ? std::optional(shortest_double(static_cast<float>(*value))) : std::nullopt;

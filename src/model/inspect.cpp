@@ -35,14 +35,16 @@ int64_t implied_bytes(const ModelConfig& config) {
   return bytes;
 }
 
-/// `metadata.total_size` of a sharded checkpoint's index, 0 when it says nothing.
+/// `metadata.total_size` of a sharded checkpoint's index, 0 when it says nothing or nonsense.
 int64_t indexed_bytes(const fs::path& folder) {
+  constexpr int64_t most = int64_t{1} << 60;
   const fs::path path = folder / "model.safetensors.index.json";
   if (!fs::exists(path)) return 0;
   const nlohmann::json index = read_json_object(path);
   const nlohmann::json::json_pointer at("/metadata/total_size");
   if (!index.contains(at) || !index[at].is_number_integer()) return 0;
-  return std::max<int64_t>(index[at].get<int64_t>(), 0);
+  const auto bytes = index[at].get<int64_t>();
+  return bytes > 0 && bytes <= most ? bytes : 0;
 }
 
 bool folder_has_template(const fs::path& folder) {
@@ -76,8 +78,7 @@ void read_folder(ModelSummary& model) {
   }
 }
 
-void read_gguf(ModelSummary& model) {
-  const GgufFile file = GgufFile::open(model.path);
+void read_gguf(ModelSummary& model, const GgufFile& file) {
   model.container = concat("GGUF version ", file.version());
   if (file.part_count() > 1) model.container += concat(" in ", file.part_count(), " parts");
   model.config = config_from_gguf(file);
@@ -106,31 +107,44 @@ std::vector<FormatSummary> total_by_format(const std::vector<TensorSummary>& ten
   return all;
 }
 
+void add_totals(ModelSummary& model) {
+  model.parameters = count_parameters(model.config);
+  model.formats = total_by_format(model.tensors);
+}
+
 }  // namespace
 
 std::vector<int64_t> ModelSummary::end_token_ids() const {
-  std::vector<int64_t> all;
-  for (const auto* ids : {&config.eos_token_ids, &generation.eos_token_ids})
-    for (const int64_t id : *ids)
-      if (std::ranges::find(all, id) == all.end()) all.push_back(id);
+  std::vector<int64_t> all = config.eos_token_ids;
+  all.insert(all.end(), generation.eos_token_ids.begin(), generation.eos_token_ids.end());
+  drop_repetitions(all);
   return all;
 }
 
 ModelSummary inspect_model(const fs::path& path) {
   if (!fs::exists(path)) fail(ErrorKind::not_found, path.string(), ": no such file or folder");
   ModelSummary model;
+  if (!fs::is_directory(path)) {
+    model = inspect_gguf(GgufFile::open(path));
+    model.path = path;
+    return model;
+  }
   model.path = path;
-  fs::is_directory(path) ? read_folder(model) : read_gguf(model);
-  model.parameters = count_parameters(model.config);
-  model.formats = total_by_format(model.tensors);
+  read_folder(model);
+  add_totals(model);
+  return model;
+}
+
+ModelSummary inspect_gguf(const GgufFile& file) {
+  ModelSummary model;
+  model.path = file.path();
+  read_gguf(model, file);
+  add_totals(model);
   return model;
 }
 
 int64_t cache_bytes_per_token(const ModelConfig& config, int64_t element_bytes) {
-  const int64_t values = config.attention == AttentionKind::mla
-                             ? config.kv_lora_rank + config.qk_rope_head_dim
-                             : 2 * config.num_key_value_heads * config.head_dim;
-  return config.num_hidden_layers * values * element_bytes;
+  return config.num_hidden_layers * config.cache_values_per_token() * element_bytes;
 }
 
 MemoryEstimate estimate_memory(const ModelSummary& model, int64_t context_tokens) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "formats/gguf.h"
 #include "model/config.h"
 #include "model/generation_config.h"
 #include "tensor/tensor.h"
@@ -49,6 +50,9 @@ struct ModelSummary {
 /// bad_file or unsupported for what config.json or the GGUF file holds; weights that are absent or
 /// damaged are reported in the summary.
 ModelSummary inspect_model(const std::filesystem::path& path);
+
+/// The same of a GGUF file that is open.
+ModelSummary inspect_gguf(const GgufFile& file);
 
 /// Memory that running a model takes at one context length, in bytes.
 struct MemoryEstimate {

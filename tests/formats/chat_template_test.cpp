@@ -43,5 +43,24 @@ TEST(ChatTemplate, RendersEveryPublishedTemplateAsTheReferenceDoes) {
   EXPECT_EQ(checked, 563);
 }
 
+TEST(ChatTemplate, SearchesForVariablesCountAgainstTheBudget) {
+  std::string names, sets, arguments;
+  for (int i = 0; i < 30'000; ++i) {
+    sets += concat("{% set v", i, "=1 %}");
+    names += concat(i == 0 ? "" : ",", "p", i);
+    arguments += concat(i == 0 ? "" : ",", "p", i, "=1");
+  }
+  const std::string macro =
+      concat("{% macro m(", names, ") %}{% endmacro %}{{ m(", arguments, ") }}");
+  for (const std::string& text : {sets, macro}) {
+    const ChatTemplate parsed = ChatTemplate::parse(text, "many.jinja");
+    testing::expect_refusal(
+        [&] {
+          parsed.render({{"messages", {}}});
+        },
+        ErrorKind::bad_file, {"many.jinja:1: ", "over its budget of 20000000 steps"});
+  }
+}
+
 }  // namespace
 }  // namespace deepseek

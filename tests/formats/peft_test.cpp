@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "formats/json.h"
+#include "formats/peft_config.h"
 #include "formats/safetensors_writer.h"
 #include "tests/formats/refusal.h"
 #include "tests/support/shared_data.h"
@@ -64,6 +65,17 @@ TEST(Peft, ScalesFollowRankStabilisationAndPatterns) {
   const PeftAdapter adapter = read_peft_adapter(folder.path());
   EXPECT_EQ(adapter.pairs.at("model.layers.0.self_attn.q_proj").scale, 2);
   EXPECT_EQ(adapter.pairs.at("model.layers.0.self_attn.v_proj").scale, 16);
+}
+
+TEST(Peft, ManyPatternsAreReadInTheirOrder) {
+  constexpr int64_t count = 50'000;
+  std::string text = R"({"peft_type":"LORA","r":4,"lora_alpha":8,"rank_pattern":{)";
+  for (int64_t i = count; i > 0; --i)
+    text += concat(i == count ? "" : ",", "\"layers.", i, ".q_proj\":", i % 9 + 1);
+  const PeftConfig config = peft_config_from_json(text + "}}", "adapter_config.json");
+  ASSERT_EQ(config.rank_pattern.size(), static_cast<size_t>(count));
+  EXPECT_EQ(config.rank_pattern.front().first, "layers.50000.q_proj");
+  EXPECT_EQ(config.rank_pattern.back(), std::pair("layers.1.q_proj" + std::string(), int64_t{2}));
 }
 
 TEST(Peft, WhatIsNotALowRankUpdateIsRefusedByField) {

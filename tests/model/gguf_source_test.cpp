@@ -4,10 +4,13 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "formats/gguf_writer.h"
 #include "model/gguf_config.h"
 #include "model/gguf_names.h"
 #include "model/hf_config.h"
+#include "tests/formats/refusal.h"
 #include "tests/support/shared_data.h"
+#include "tests/support/temporary_folder.h"
 
 namespace deepseek {
 namespace {
@@ -147,6 +150,22 @@ TEST(GgufNames, MapBothWays) {
         "model.layers.61.eh_proj.weight", "model.layers.0.mlp.down_proj.weight_scale_inv"})
     EXPECT_FALSE(gguf_place(name)) << name;
   EXPECT_FALSE(hf_name_of("blk.0.attn_k_b.weight"));
+}
+
+TEST(GgufConfig, RefusesNegativeSizesInLists) {
+  GgufFields fields;
+  fields.add_string("general.architecture", "deepseek2");
+  for (const char* key : {"embedding_length", "feed_forward_length", "block_count",
+                          "attention.head_count", "context_length", "attention.kv_lora_rank"})
+    fields.add_u32(concat("deepseek2.", key), 8);
+  fields.add_u64("deepseek2.attention.key_length", INT64_MAX);
+  fields.add_u64("deepseek2.attention.value_length", 8);
+  fields.add_i32s("deepseek2.rope.dimension_count", std::vector<int32_t>{-4, -4});
+  const testing::TemporaryFolder folder;
+  const std::filesystem::path path = folder.path() / "m.gguf";
+  GgufWriter(path, fields, {}).commit();
+  testing::expect_refusal([&] { config_from_gguf(GgufFile::open(path)); }, ErrorKind::bad_file,
+                          {"m.gguf", "deepseek2.rope.dimension_count", "0 or more", "-4"});
 }
 
 TEST(GgufConfig, ListsTheEndsOfGeneration) {

@@ -303,6 +303,13 @@ TEST(HfConfig, RefusesSizesWhoseProductIsAbsurd) {
   config["n_routed_experts"] = 1 << 14;
   config["num_hidden_layers"] = 4096;
   expect(config, "n_routed_experts: expected at most 131072 experts in all layers, got 16384");
+
+  config = published("deepseek-llm-7b");
+  config["hidden_size"] = config["intermediate_size"] = 1;
+  config["head_dim"] = 1 << 14;
+  config["num_attention_heads"] = config["num_key_value_heads"] = 4096;
+  config["max_position_embeddings"] = 1 << 30;
+  expect(config, "max_position_embeddings: the cache of 1073741824 tokens has 4.3");
 }
 
 TEST(HfConfig, RefusesTextThatIsNotAnObject) {

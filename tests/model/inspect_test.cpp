@@ -41,6 +41,30 @@ TEST(InspectModel, TheIndexTellsTheSizeOfAbsentShards) {
       << model.missing_weights;
 }
 
+TEST(InspectModel, AnAbsurdSizeInTheIndexIsNotBelieved) {
+  const testing::TemporaryFolder folder;
+  folder.write("config.json", published("deepseek-llm-7b"));
+  const int64_t implied = inspect_model(folder.path()).weight_bytes;
+  for (const char* size : {"9223372036854775807", "18446744073709551615", "-1", "\"7\""}) {
+    folder.write("model.safetensors.index.json",
+                 concat("{\"metadata\": {\"total_size\": ", size,
+                        "}, \"weight_map\": {\"lm_head.weight\": \"a.safetensors\"}}"));
+    const ModelSummary model = inspect_model(folder.path());
+    EXPECT_EQ(model.weight_bytes, implied) << size;
+    EXPECT_GT(estimate_memory(model, 4096).total(), implied);
+  }
+}
+
+TEST(InspectModel, EndsOfGenerationAreListedOnceInTheirOrder) {
+  ModelSummary model;
+  model.config.eos_token_ids = {5, 3, 5};
+  model.generation.eos_token_ids.assign(200'000, 3);
+  for (int64_t id = 0; id < 200'000; ++id) model.generation.eos_token_ids.push_back(id);
+  const std::vector<int64_t> ids = model.end_token_ids();
+  ASSERT_EQ(ids.size(), 200'000u);
+  EXPECT_EQ(std::vector<int64_t>(ids.begin(), ids.begin() + 4), (std::vector<int64_t>{5, 3, 0, 1}));
+}
+
 TEST(InspectModel, CountsFormatsOfAGgufFile) {
   DEEPSEEK_SHARED_OR_SKIP(path, "golden/gguf/qwen2-Q4_K_M/model.gguf");
   const ModelSummary model = inspect_model(path);

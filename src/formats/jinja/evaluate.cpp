@@ -15,8 +15,10 @@ Value Interpreter::evaluate(const Expr& expr) {
 }
 
 Value Interpreter::lookup(const std::string& name) {
-  for (Scope* scope = scope_.get(); scope != nullptr; scope = scope->parent.get())
+  for (Scope* scope = scope_.get(); scope != nullptr; scope = scope->parent.get()) {
+    count_search(*scope);
     if (const Value* found = scope->find(name)) return *found;
+  }
   if (const Value* found = context_.find(std::string_view(name))) return *found;
   if (const Value* found = globals_.find(std::string_view(name))) return *found;
   return Value::undefined("'" + name + "' is undefined");

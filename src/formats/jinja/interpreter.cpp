@@ -67,6 +67,11 @@ Text Interpreter::render(const Body& body, Dict context) {
   return out.take();
 }
 
+void Interpreter::set_variable(Scope& scope, std::string_view name, Value value) {
+  count_search(scope);
+  scope.set(name, std::move(value));
+}
+
 Value Interpreter::make_namespace(Dict attributes) {
   count_bytes(256);
   namespaces_.push_back(std::make_unique<Namespace>(Namespace{std::move(attributes)}));
@@ -111,7 +116,7 @@ Interpreter::Flow Interpreter::run(const Print& s) {
 void Interpreter::assign(const Target& target, const Value& value) {
   switch (target.kind) {
     case Target::Kind::name:
-      scope_->set(target.name, value);
+      set_variable(*scope_, target.name, value);
       return;
     case Target::Kind::attribute: {
       const Value owner = lookup(target.name);
@@ -250,7 +255,7 @@ Value Interpreter::make_macro(const Macro& macro) {
 }
 
 Interpreter::Flow Interpreter::run(const Macro& s) {
-  scope_->set(s.name, make_macro(s));
+  set_variable(*scope_, s.name, make_macro(s));
   return Flow::next;
 }
 
@@ -268,12 +273,13 @@ Value Interpreter::call_macro(const Macro& macro, const std::shared_ptr<Scope>& 
   }
   Dict more_named;
   for (auto& [name, value] : arguments.named) {
+    count_steps(int64_t(count) / 16);
     const auto found = std::find_if(macro.parameters.begin(), macro.parameters.end(),
                                     [&](const Parameter& p) { return p.name == name; });
     if (found != macro.parameters.end()) {
       if (size_t(found - macro.parameters.begin()) < arguments.positional.size())
         error("macro '", macro.name, "' got two values for '", name, "'");
-      own->set(found->name, value);
+      set_variable(*own, found->name, value);
     } else if (name == "caller") {
       own->set("caller", value);
     } else if (macro.takes_more_named) {
@@ -285,12 +291,12 @@ Value Interpreter::call_macro(const Macro& macro, const std::shared_ptr<Scope>& 
   for (size_t i = 0; i < count; ++i) {
     const Parameter& parameter = macro.parameters[i];
     if (i < arguments.positional.size())
-      own->set(parameter.name, arguments.positional[i]);
+      set_variable(*own, parameter.name, arguments.positional[i]);
     else if (own->find(parameter.name) == nullptr)
-      own->set(parameter.name,
-               parameter.otherwise
-                   ? evaluate(*parameter.otherwise)
-                   : Value::undefined("parameter '" + parameter.name + "' was not provided"));
+      set_variable(*own, parameter.name,
+                   parameter.otherwise
+                       ? evaluate(*parameter.otherwise)
+                       : Value::undefined("parameter '" + parameter.name + "' was not provided"));
   }
   if (macro.takes_more_positional)
     own->set("varargs", make_sequence(Sequence::Kind::tuple, std::move(extra)));
