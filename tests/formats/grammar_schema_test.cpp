@@ -298,12 +298,11 @@ TEST(GrammarSchema, BombsAreRefusedQuickly) {
     for (int i = 0; i < depth; ++i) text += close;
     return text;
   };
-  std::string doubling = R"({"$ref": "#/$defs/d0", "$defs": {)";
-  for (int i = 0; i < 60; ++i)
-    doubling += concat("\"d", i, R"(": {"allOf": [{"anyOf": [{"$ref": "#/$defs/d)", i + 1,
-                       R"("}, {"properties": {"p)", i, R"(": {}}}]}, {"anyOf": [{"$ref": "#/$defs/d)",
-                       i + 1, R"("}, {"required": ["q)", i, R"("]}]}]}, )");
-  doubling += R"("d60": {"type": "object"}}})";
+  std::string doubling = R"({"allOf": [)";
+  for (int i = 0; i < 40; ++i)
+    doubling += concat(i ? "," : "", R"({"anyOf": [{"required": ["a)", i, R"("]}, {"required": ["b)", i,
+                       R"("]}]})");
+  doubling += "]}";
   std::string chain = R"({"$ref": "#/$defs/d0", "$defs": {)";
   for (int i = 0; i < 3000; ++i)
     chain += concat("\"d", i, R"(": {"type": "array", "items": {"$ref": "#/$defs/d)", i + 1, "\"}}, ");
@@ -317,16 +316,17 @@ TEST(GrammarSchema, BombsAreRefusedQuickly) {
       {R"({"type": "string", "pattern": "^(([a-z]{1000}){1000}){1000}$"})", "states"},
       {R"({"type": "string", "pattern": "(a|b)*a(a|b){30}"})", "s"},
       {R"({"type": "array", "items": {"type": "null"}, "minItems": 1000000000})", "states"},
-      {doubling, ""},
+      {doubling, "steps"},
       {chain, "depth"},
       {wide, "keys"},
       {"\"" + std::string(2'000'000, 'x') + "\"", "source bytes"},
   };
   for (const auto& [schema, budget] : bombs) {
+    SCOPED_TRACE(schema.substr(0, 60));
     const auto begin = std::chrono::steady_clock::now();
     expect_refusal([&] { compile(schema); }, ErrorKind::invalid_input, {"at most", budget});
     const auto took = std::chrono::steady_clock::now() - begin;
-    EXPECT_LT(std::chrono::duration<double>(took).count(), 3) << schema.substr(0, 60);
+    EXPECT_LT(std::chrono::duration<double>(took).count(), 3);
   }
 }
 

@@ -33,7 +33,7 @@ struct Budget {
   int64_t source_bytes = 1 << 20;  // of a schema, an expression or a GBNF text
   int64_t depth = 100;             // nesting in a source; of nodes in each other, eight times that
   int64_t rules = 10'000;
-  int64_t nodes = 400'000;     // what the builder makes
+  int64_t nodes = 200'000;     // what the builder makes
   int64_t states = 200'000;    // of all automata, before and after they are made deterministic
   int64_t steps = 10'000'000;  // of every construction together; about 10 ns each
 };

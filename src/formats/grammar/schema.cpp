@@ -100,7 +100,7 @@ Node SchemaCompiler::alternatives(const SchemaFacets& facets, const Conjunction&
     // Alone, the branch is what any other reference to it is.
     const ordered_json& base = *conjunction.places[0].schema;
     const bool alone = conjunction.places.size() == 1 && conjunction.decided.empty() &&
-                       base.is_object() && base.size() == 1;
+                       base.is_object() && base.size() == 1 && &base.front() == list.schema;
     if (alone) branch = {{list.at(i)}, {}};
     options.push_back(compile(branch));
   }

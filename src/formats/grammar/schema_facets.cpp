@@ -99,7 +99,7 @@ class Gatherer {
   SchemaFacets run() {
     for (size_t i = 0; i < open_.size(); ++i) {
       const SchemaPlace place = open_[i];
-      meter_.step(50);
+      meter_.step(500);  // compiling it costs that much and more
       if (!seen_.insert(place.schema).second) continue;  // said once, said for good
       if (place.schema->is_boolean()) {
         facets_.possible = facets_.possible && place.schema->get<bool>();
