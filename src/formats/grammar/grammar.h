@@ -222,6 +222,8 @@ class Constraint {
   const Vocabulary& vocabulary() const;
   /// The fewest tokens in which a sentence is known to be possible, the end token not counted.
   int64_t min_tokens() const;
+  /// Roughly the memory it holds now, the vocabulary not counted: at most some 50 MiB.
+  int64_t size_bytes() const;
 
   struct Parts;
 
