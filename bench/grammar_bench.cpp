@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // bench_grammar [TOKENIZER…]
 // What constrained output costs a token: for each vocabulary (tokenizer.json, a folder with one, or
-// GGUF; without any, an invented one of 129,280 tokens) and each grammar, the time to compile it, to
-// make the first masks, and to make a mask while sentences are written. One line of JSON for each.
+// GGUF; without any, an invented one of 129,280 tokens) and each grammar, the time to compile it,
+// to make the first masks, and to make a mask while sentences are written. One line of JSON for
+// each.
 
 #include <time.h>
 
@@ -186,10 +187,10 @@ int run(const std::vector<std::string>& paths) {
       return b.sequence({b.text_until("</think>"), b.json_schema_text(nested_schema)});
     });
     each("text with tools", [](Builder& b) {
-      const std::vector<Section> sections{b.section(
-          "<tool_call>",
-          b.sequence({b.literal("\n{\"name\": \"f\", \"arguments\": "),
-                      b.json_schema_text(nested_schema), b.literal("}\n</tool_call>")}))};
+      const std::vector<Section> sections{
+          b.section("<tool_call>",
+                    b.sequence({b.literal("\n{\"name\": \"f\", \"arguments\": "),
+                                b.json_schema_text(nested_schema), b.literal("}\n</tool_call>")}))};
       return b.free_text(sections);
     });
     each("GBNF of JSON", [](Builder& b) {

@@ -24,8 +24,9 @@ inline grammar::Budget small_budget() {
 inline std::shared_ptr<const grammar::Vocabulary> small_vocabulary(std::vector<std::string>& texts,
                                                                    int32_t& end) {
   for (int b = 0; b < 256; ++b) texts.emplace_back(1, char(b));
-  for (const char* word : {"{\"", "\":", "\",", "\"}", "[[", "]]", "aa", "ab", "12", "true", "\"\"",
-                           "{}", "\xC3", "\xE2\x82", "\x82\xAC", "\\u", "00", "e+", "  ", "root"})
+  for (const char* word :
+       {"{\"",  "\":", "\",",  "\"}",      "[[",       "]]",  "aa", "ab", "12", "true",
+        "\"\"", "{}",  "\xC3", "\xE2\x82", "\x82\xAC", "\\u", "00", "e+", "  ", "root"})
     texts.emplace_back(word);
   end = int32_t(texts.size());
   texts.emplace_back();
@@ -33,8 +34,8 @@ inline std::shared_ptr<const grammar::Vocabulary> small_vocabulary(std::vector<s
   return grammar::Vocabulary::from_texts(texts, ends);
 }
 
-/// Writes as `data` says within a number of tokens and aborts when a promise is broken: something is
-/// allowed unless it is finished, what is allowed is accepted, what is not is refused, undoing
+/// Writes as `data` says within a number of tokens and aborts when a promise is broken: something
+/// is allowed unless it is finished, what is allowed is accepted, what is not is refused, undoing
 /// returns to the same mask, and what can be completed in time is.
 inline void walk(const grammar::Grammar& grammar, std::string_view data) {
   static std::vector<std::string> texts;

@@ -42,7 +42,8 @@ TEST(GrammarRegex, EachConstructMatchesTheWholeText) {
       {".", {"a", "é", "€", "😀"}, {"", "\n", "\r", "\xC3", "\xFF", "\u2028"}},
       {"\\d\\w\\s\\D\\W\\S", {"1_ a-b", "0z\u3000é é"}, {"a_ a-b", "é_ a-b"}},
       {"\\t\\n\\r\\f\\v\\0\\x41\\u00e9\\u{1F600}\\cJ",
-       {std::string("\t\n\r\f\v\0A\xC3\xA9\xF0\x9F\x98\x80\n", 14)}, {"t"}},
+       {std::string("\t\n\r\f\v\0A\xC3\xA9\xF0\x9F\x98\x80\n", 14)},
+       {"t"}},
       {"\\ud83d\\ude00", {"😀"}, {}},
       {"[\\u{1F600}-\\u{1F64F}]+", {"😀🙏"}, {"a", "😀x"}},
       {"\\.\\*\\+\\?\\(\\)\\[\\]\\{\\}\\|\\^\\$\\\\\\/", {".*+?()[]{}|^$\\/"}, {}},
@@ -57,8 +58,10 @@ TEST(GrammarRegex, EachConstructMatchesTheWholeText) {
   };
   for (const NotationCase& c : cases) {
     const Grammar g = regex(c.source);
-    for (const std::string& text : c.accepted) EXPECT_TRUE(g.matches(text)) << c.source << " " << text;
-    for (const std::string& text : c.refused) EXPECT_FALSE(g.matches(text)) << c.source << " " << text;
+    for (const std::string& text : c.accepted)
+      EXPECT_TRUE(g.matches(text)) << c.source << " " << text;
+    for (const std::string& text : c.refused)
+      EXPECT_FALSE(g.matches(text)) << c.source << " " << text;
   }
 }
 
@@ -68,15 +71,24 @@ TEST(GrammarRegex, RandomExpressionsAgreeWithAnotherImplementation) {
   const auto below = [&](uint32_t n) { return random.block(draws++)[0] % n; };
   const std::function<std::string(int)> expression = [&](int depth) -> std::string {
     switch (depth == 0 ? below(4) : below(9)) {
-      case 0: return "a";
-      case 1: return "b";
-      case 2: return "[ab]";
-      case 3: return "[^a]";
-      case 4: return "(" + expression(depth - 1) + "|" + expression(depth - 1) + ")";
-      case 5: return "(" + expression(depth - 1) + ")*";
-      case 6: return "(" + expression(depth - 1) + "){1,3}";
-      case 7: return "(" + expression(depth - 1) + ")?";
-      default: return expression(depth - 1) + expression(depth - 1);
+      case 0:
+        return "a";
+      case 1:
+        return "b";
+      case 2:
+        return "[ab]";
+      case 3:
+        return "[^a]";
+      case 4:
+        return "(" + expression(depth - 1) + "|" + expression(depth - 1) + ")";
+      case 5:
+        return "(" + expression(depth - 1) + ")*";
+      case 6:
+        return "(" + expression(depth - 1) + "){1,3}";
+      case 7:
+        return "(" + expression(depth - 1) + ")?";
+      default:
+        return expression(depth - 1) + expression(depth - 1);
     }
   };
   for (int i = 0; i < 200; ++i) {
@@ -115,9 +127,9 @@ TEST(GrammarRegex, WhatIsMalformedSaysWhere) {
 }
 
 TEST(GrammarRegex, WhatCannotBindOutputIsRefused) {
-  for (const char* pattern : {"(a)\\1", "(?=a)", "(?!a)", "(?<=a)", "(?<!a)", "\\bx", "x\\B", "(?i)a",
-                              "(?>a)", "a++", "a{2}+", "\\k<n>", "a^b", "a$b", "(^a)b", "[[:alpha:]]",
-                              "\\p{Greek}", "\\A", "\\01"})
+  for (const char* pattern :
+       {"(a)\\1", "(?=a)", "(?!a)", "(?<=a)", "(?<!a)", "\\bx", "x\\B", "(?i)a", "(?>a)", "a++",
+        "a{2}+", "\\k<n>", "a^b", "a$b", "(^a)b", "[[:alpha:]]", "\\p{Greek}", "\\A", "\\01"})
     expect_refusal([&] { regex(pattern); }, ErrorKind::unsupported, {"regular expression"});
 }
 
@@ -127,7 +139,8 @@ TEST(GrammarRegex, BudgetsNameThemselves) {
   expect_refusal([] { regex("a{99999999999999999999}"); }, ErrorKind::invalid_input, {"states"});
   expect_refusal([] { regex("(a|b)*a(a|b){40}"); }, ErrorKind::invalid_input, {"at most"});
   expect_refusal([] { regex(std::string(100'000, '(')); }, ErrorKind::invalid_input, {"depth"});
-  expect_refusal([] { regex("a" + std::string(100'000, '*')); }, ErrorKind::invalid_input, {"depth"});
+  expect_refusal([] { regex("a" + std::string(100'000, '*')); }, ErrorKind::invalid_input,
+                 {"depth"});
   expect_refusal([] { regex(std::string(100, 'a'), {.source_bytes = 99}); },
                  ErrorKind::invalid_input, {"source bytes", "99"});
   expect_refusal([] { regex("[a-z]{50}", {.steps = 100}); }, ErrorKind::invalid_input, {"steps"});
@@ -138,7 +151,8 @@ TEST(GrammarGbnf, EachConstructMatches) {
   const std::vector<NotationCase> cases{
       {"root ::= \"yes\" | \"no\"", {"yes", "no"}, {"", "yesno"}},
       {"# comment\nroot ::= a b* # more\n  \na ::= \"x\"\nb ::= [0-9]+ \",\"\n",
-       {"x", "x1,22,"}, {"1,", "x,"}},
+       {"x", "x1,22,"},
+       {"1,", "x,"}},
       {"root ::= (\"a\" |\n  \"b\")+\n", {"a", "abba"}, {"", "c"}},
       {"root ::= \"a\" |\n \"b\"", {"a", "b"}, {}},
       {"root ::=\n  \"a\"\n", {"a"}, {}},
@@ -151,13 +165,16 @@ TEST(GrammarGbnf, EachConstructMatches) {
       {"root ::= \"a\" root | \"a\"", {"a", "aaaaa"}, {"", "b"}},
       {"root ::= \"\" | \"x\" root \"y\"", {"", "xxyy"}, {"xy y", "xyy"}},
       {"root ::= expr\nexpr ::= term (\"+\" term)*\nterm ::= [0-9]+ | \"(\" expr \")\"",
-       {"1", "1+(2+3)"}, {"1+", "(1"}},
+       {"1", "1+(2+3)"},
+       {"1+", "(1"}},
       {"root ::= rule-2_a\nrule-2_a ::= \"x\"", {"x"}, {}},
   };
   for (const NotationCase& c : cases) {
     const Grammar g = gbnf(c.source);
-    for (const std::string& text : c.accepted) EXPECT_TRUE(g.matches(text)) << c.source << "\n" << text;
-    for (const std::string& text : c.refused) EXPECT_FALSE(g.matches(text)) << c.source << "\n" << text;
+    for (const std::string& text : c.accepted)
+      EXPECT_TRUE(g.matches(text)) << c.source << "\n" << text;
+    for (const std::string& text : c.refused)
+      EXPECT_FALSE(g.matches(text)) << c.source << "\n" << text;
   }
 }
 
@@ -221,7 +238,8 @@ TEST(GrammarBuilder, SetsOfTextsCombine) {
   EXPECT_TRUE(both.matches("axb"));
   EXPECT_FALSE(both.matches("abc"));
   EXPECT_FALSE(both.matches("x"));
-  const Grammar but = b.build(b.difference(b.regex("[a-z]+"), b.literals(std::vector<std::string>{"if", "else"})));
+  const Grammar but =
+      b.build(b.difference(b.regex("[a-z]+"), b.literals(std::vector<std::string>{"if", "else"})));
   EXPECT_TRUE(but.matches("iff"));
   EXPECT_TRUE(but.matches("i"));
   EXPECT_FALSE(but.matches("if"));
@@ -229,7 +247,8 @@ TEST(GrammarBuilder, SetsOfTextsCombine) {
       {b.literal("a"), false, false}, {b.literal("b"), true, false}, {b.literal("c"), false, true}};
   const Grammar joined = b.build(b.joined(items, b.literal(",")));
   for (const char* text : {"b", "a,b", "b,c,c", "a,b,c"}) EXPECT_TRUE(joined.matches(text)) << text;
-  for (const char* text : {"", "a", "a,c", "b,", ",b", "bc"}) EXPECT_FALSE(joined.matches(text)) << text;
+  for (const char* text : {"", "a", "a,c", "b,", ",b", "bc"})
+    EXPECT_FALSE(joined.matches(text)) << text;
 }
 
 TEST(GrammarCharSet, SetsAreSetsOfScalarValues) {
@@ -242,7 +261,12 @@ TEST(GrammarCharSet, SetsAreSetsOfScalarValues) {
   EXPECT_TRUE(CharSet::all().complement().empty());
   EXPECT_TRUE(set.intersection(set.complement()).empty());
   // Each character's UTF-8 is in exactly one piece of the set's, and no other's is.
-  const CharSet odd(std::vector<CharRange>{{0x41, 0x5A}, {0x7F, 0x81}, {0x7FE, 0x801}, {0xFFF, 0x1001}, {0xFFFE, 0x10010}, {0x3FFFF, 0x40001}});
+  const CharSet odd(std::vector<CharRange>{{0x41, 0x5A},
+                                           {0x7F, 0x81},
+                                           {0x7FE, 0x801},
+                                           {0xFFF, 0x1001},
+                                           {0xFFFE, 0x10010},
+                                           {0x3FFFF, 0x40001}});
   const auto pieces = grammar::utf8_ranges(odd);
   for (char32_t c = 0; c < 0x50000; ++c) {
     if (c >= 0xD800 && c <= 0xDFFF) continue;
@@ -252,7 +276,8 @@ TEST(GrammarCharSet, SetsAreSetsOfScalarValues) {
     for (const grammar::ByteRanges& piece : pieces) {
       bool hit = piece.size == int(text.size());
       for (int i = 0; hit && i < piece.size; ++i)
-        hit = uint8_t(text[size_t(i)]) >= piece.first[size_t(i)] && uint8_t(text[size_t(i)]) <= piece.last[size_t(i)];
+        hit = uint8_t(text[size_t(i)]) >= piece.first[size_t(i)] &&
+              uint8_t(text[size_t(i)]) <= piece.last[size_t(i)];
       hits += hit;
     }
     ASSERT_EQ(hits, odd.contains(c) ? 1 : 0) << uint32_t(c);

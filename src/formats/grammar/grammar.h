@@ -17,7 +17,8 @@
 /// Matcher follows one sequence and says which tokens may come next.
 ///
 ///   grammar::Builder b;
-///   const grammar::Node call = b.sequence({b.literal("<tool_call>\n{\"name\": \"f\", \"arguments\": "),
+///   const grammar::Node call = b.sequence({b.literal("<tool_call>\n{\"name\": \"f\",
+///   \"arguments\": "),
 ///                                          b.json_schema(schema), b.literal("}\n</tool_call>")});
 ///   const grammar::Grammar grammar = b.build(b.repeat(call, 1, 3));
 ///   const grammar::Constraint constraint(grammar, vocabulary);
@@ -68,8 +69,8 @@ struct JoinedItem {
 
 /// Where free text gives way to something bound: after `trigger`, `body` holds.
 struct Section {
-  Node trigger;            // a literal or special token; see Builder::free_text
-  std::string literal;     // the trigger's text, empty for a special token
+  Node trigger;         // a literal or special token; see Builder::free_text
+  std::string literal;  // the trigger's text, empty for a special token
   Node body;
 };
 
@@ -243,9 +244,9 @@ class Matcher {
 
   /// Sets bit id % 64 of mask[id / 64] for each token that may come next, clears all others. `mask`
   /// holds at least Vocabulary::mask_words() words; words beyond are cleared.
-  /// `remaining_tokens`: how many more tokens there is room for, this one counted, an end token not.
-  /// As it runs out only tokens from which the sentence can still be completed in time remain; if
-  /// none can, those with the shortest way to complete. Never empty.
+  /// `remaining_tokens`: how many more tokens there is room for, this one counted, an end token
+  /// not. As it runs out only tokens from which the sentence can still be completed in time remain;
+  /// if none can, those with the shortest way to complete. Never empty.
   void fill_mask(std::span<uint64_t> mask, int64_t remaining_tokens = unlimited);
   /// Whether accept would succeed.
   bool allows(int32_t token);

@@ -70,7 +70,7 @@ const LocalMask& LocalMasks::find(int32_t state, Space& space) {
     known_bytes_ = 0;
   }
   LocalMask mask = automaton_.rule_regular[automaton_.states[state].rule] ? walk_regular(state)
-                                                                         : walk(state, space);
+                                                                          : walk(state, space);
   known_bytes_ += mask.size_bytes;
   return known_.emplace(state, std::move(mask)).first->second;
 }
@@ -79,9 +79,9 @@ const LocalMasks::Row* LocalMasks::row(int32_t state) {
   constexpr int32_t few = 8;
   const Automaton::State& from = automaton_.states[state];
   if (from.bytes_end - from.bytes_begin <= few && !from.counted) {
-    const bool one_loops = std::any_of(
-        automaton_.bytes.begin() + from.bytes_begin, automaton_.bytes.begin() + from.bytes_end,
-        [&](const ByteEdge& edge) { return edge.target == state; });
+    const bool one_loops = std::any_of(automaton_.bytes.begin() + from.bytes_begin,
+                                       automaton_.bytes.begin() + from.bytes_end,
+                                       [&](const ByteEdge& edge) { return edge.target == state; });
     if (!one_loops) return nullptr;
   }
   std::unique_ptr<Row>& row = rows_[state];
@@ -90,8 +90,7 @@ const LocalMasks::Row* LocalMasks::row(int32_t state) {
   row->targets.fill(-1);
   for (int32_t e = from.bytes_begin; e < from.bytes_end; ++e) {
     const ByteEdge& edge = automaton_.bytes[e];
-    std::fill(row->targets.begin() + edge.first, row->targets.begin() + edge.last + 1,
-              edge.target);
+    std::fill(row->targets.begin() + edge.first, row->targets.begin() + edge.last + 1, edge.target);
   }
   row->loops = (uint32_t(1) << TokenTrie::class_count) - 1;
   for (int b = 0; b < 256; ++b)

@@ -68,8 +68,7 @@ void Constraint::Parts::compose_config(const Config& config, int64_t limit,
     const int32_t token = automaton->symbols[e].token;
     if (!spelling.has_token(token)) continue;
     const int32_t next = space_->step_symbol(space_->alone(config), token);
-    if (next != Space::dead)
-      add(found, space_->at(next).total_need(), limit, {&token, 1}, mask);
+    if (next != Space::dead) add(found, space_->at(next).total_need(), limit, {&token, 1}, mask);
   }
   if (state.bytes_begin == state.bytes_end) return;
   const LocalMask& local = locals_.find(config.state, *space_);

@@ -78,8 +78,8 @@ struct Constraint::Parts {
 
   /// The space to work in, a fresh one when the last has grown large. Under the lock, as all below.
   const std::shared_ptr<Space>& current_space();
-  /// Sets the bits of tokens after which at most `limit` are needed. Returns the fewest and the most
-  /// needed after any token.
+  /// Sets the bits of tokens after which at most `limit` are needed. Returns the fewest and the
+  /// most needed after any token.
   struct Needs {
     int32_t least = Need::never, most = 0;
   };
@@ -108,8 +108,7 @@ struct Constraint::Parts {
            std::span<uint64_t> mask) const;
   void compose_below(int32_t set, int32_t node, int64_t limit, std::span<uint64_t> mask,
                      Needs& found);
-  void compose_config(const Config& config, int64_t limit, std::span<uint64_t> mask,
-                      Needs& found);
+  void compose_config(const Config& config, int64_t limit, std::span<uint64_t> mask, Needs& found);
   const Known& known(int32_t set);
 
   LocalMasks locals_;

@@ -47,9 +47,7 @@ class Meter {
 };
 
 /// Sums and products that stop at `unlimited`. The arguments must not be negative.
-inline int64_t saturated_sum(int64_t a, int64_t b) {
-  return a > unlimited - b ? unlimited : a + b;
-}
+inline int64_t saturated_sum(int64_t a, int64_t b) { return a > unlimited - b ? unlimited : a + b; }
 inline int64_t saturated_product(int64_t a, int64_t b) {
   if (a == 0 || b == 0) return 0;
   return a > unlimited / b ? unlimited : a * b;

@@ -83,8 +83,7 @@ class Search {
           const int32_t child = trie.child(node, uint8_t(b));
           if (child < 0) continue;
           words_.emplace_back(child, edge.target);
-          if (trie.depth(child) > 1 && !trie.tokens(child).empty())
-            into_[edge.target].push_back(s);
+          if (trie.depth(child) > 1 && !trie.tokens(child).empty()) into_[edge.target].push_back(s);
         }
       }
     }
