@@ -133,9 +133,9 @@ TEST(GrammarMatcher, TokensMayHoldPartsOfCharacters) {
 TEST(GrammarMatcher, ForcedBytesAreWhatMustFollow) {
   const SmallVocabulary small;
   Builder b;
-  const Node root = b.sequence(
-      {b.literal("<call>{\"name\":"), b.literals(std::vector<std::string>{"\"get\"", "\"set\""}),
-       b.literal("}")});
+  const Node root =
+      b.sequence({b.literal("<call>{\"name\":"),
+                  b.literals(std::vector<std::string>{"\"get\"", "\"set\""}), b.literal("}")});
   Matcher matcher(constraint_of(small, b, root));
   EXPECT_EQ(matcher.forced_bytes(), "<call>{\"name\":\"");
   ASSERT_TRUE(matcher.accept_text("<call>{\"name\":\""));
@@ -152,8 +152,7 @@ TEST(GrammarMatcher, ForcedBytesAreWhatMustFollow) {
 TEST(GrammarMatcher, SpecialTokensAreSymbolsAndNeverText) {
   const SmallVocabulary small;
   Builder b;
-  const Node root =
-      b.sequence({b.any_text(), b.special_token(small.special), b.literal("ok")});
+  const Node root = b.sequence({b.any_text(), b.special_token(small.special), b.literal("ok")});
   Matcher matcher(constraint_of(small, b, root));
   EXPECT_FALSE(matcher.is_complete());
   ASSERT_TRUE(matcher.accept(0xC3));
@@ -192,7 +191,9 @@ TEST(GrammarMatcher, TextUntilEndsAtTheFirstOccurrence) {
   EXPECT_TRUE(g.matches("éaab!"));
   EXPECT_FALSE(g.matches("aabaab!"));
   EXPECT_FALSE(g.matches_prefix("\xFF"));
-  EXPECT_FALSE(g.matches_prefix("\xC3" "aab"));
+  EXPECT_FALSE(
+      g.matches_prefix("\xC3"
+                       "aab"));
   const Grammar without = b.build(b.text_without(std::vector<std::string>{"xy", "yz"}));
   EXPECT_TRUE(without.matches("xxzy"));
   EXPECT_FALSE(without.matches_prefix("axy"));
@@ -202,7 +203,9 @@ TEST(GrammarMatcher, TextUntilEndsAtTheFirstOccurrence) {
 TEST(GrammarMatcher, RunningOutOfTokensStillEndsInASentence) {
   const SmallVocabulary small;
   Builder b;
-  std::vector<Node> roots{b.json_object(), b.json_value(), b.json_string(5, 40),
+  std::vector<Node> roots{b.json_object(),
+                          b.json_value(),
+                          b.json_string(5, 40),
                           b.regex("[a-z]{3,9}(-[a-z]+)*"),
                           b.sequence({b.text_until("</think>"), b.json_object()}),
                           b.gbnf("root ::= \"(\" root* \")\"")};
@@ -251,7 +254,8 @@ TEST(GrammarMatcher, AVocabularyThatCannotSpellItIsRefused) {
   const Grammar g = b.build(b.literal("abc"));
   expect_refusal([&] { Constraint(g, vocabulary); }, ErrorKind::invalid_input, {"vocabulary"});
   // Ways that it cannot spell to the end are not begun.
-  Matcher matcher(Constraint(b.build(b.literals(std::vector<std::string>{"abc", "ba"})), vocabulary));
+  Matcher matcher(
+      Constraint(b.build(b.literals(std::vector<std::string>{"abc", "ba"})), vocabulary));
   EXPECT_FALSE(matcher.allows(0));
   EXPECT_TRUE(matcher.accept(1));
   EXPECT_TRUE(matcher.accept(0));

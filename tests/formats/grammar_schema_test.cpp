@@ -46,100 +46,129 @@ const std::vector<SchemaCase>& schema_cases() {
        {R"({"x_a":true})", R"({"q":1})", R"({"b_y":1})"}},
       {R"({"properties": {"x_1": {"maximum": 5}}, "patternProperties": {"^x_": {"type": "integer"}},
            "required": ["x_1"], "additionalProperties": {"type": "string"}})",
-       {R"({"x_1":5})", R"({"x_1":5,"x_2":9,"k":"v"})"}, {R"({"x_1":6})", R"({"x_1":1.5})"}},
+       {R"({"x_1":5})", R"({"x_1":5,"x_2":9,"k":"v"})"},
+       {R"({"x_1":6})", R"({"x_1":1.5})"}},
       {R"({"propertyNames": {"pattern": "^[a-c]+$"}, "additionalProperties": {"type": "null"}})",
-       {"{}", R"({"abc":null})"}, {R"({"d":null})"}},
+       {"{}", R"({"abc":null})"},
+       {R"({"d":null})"}},
       {R"({"type": "array", "items": {"type": "integer", "minimum": -5, "maximum": 120},
            "minItems": 2, "maxItems": 3})",
-       {"[-5,120]", "[0, 1, 2]"}, {"[]", "[1]", "[1,2,3,4]", "[121,0]", "[-6,0]"}},
+       {"[-5,120]", "[0, 1, 2]"},
+       {"[]", "[1]", "[1,2,3,4]", "[121,0]", "[-6,0]"}},
       {R"({"type": "array", "prefixItems": [{"type": "string"}, {"type": "integer"}],
            "items": false})",
-       {"[]", R"(["x"])", R"(["x",1])"}, {R"([1])", R"(["x",1,2])"}},
+       {"[]", R"(["x"])", R"(["x",1])"},
+       {R"([1])", R"(["x",1,2])"}},
       {R"({"prefixItems": [{"type": "string"}], "items": {"type": "null"}, "minItems": 1,
            "maxItems": 3})",
-       {R"(["x"])", R"(["x",null,null])"}, {"[]", R"(["x",1])", R"(["x",null,null,null])"}},
+       {R"(["x"])", R"(["x",null,null])"},
+       {"[]", R"(["x",1])", R"(["x",null,null,null])"}},
       {R"({"enum": ["a", "b\n\"", 1, null, {"x": [1, 2]}, 2.5]})",
        {"\"a\"", R"("b\n\"")", "1", "null", R"({"x":[1,2]})", R"({"x": [1, 2]})", "2.5"},
        {"\"b\"", "2", "[1]"}},
       {R"({"const": {"a": "é", "b": []}})", {R"({"a":"é","b":[]})"}, {R"({"b":[],"a":"é"})"}},
       {R"({"anyOf": [{"type": "string", "maxLength": 3}, {"type": "integer", "exclusiveMinimum": 7}]})",
-       {"\"abc\"", "8"}, {"\"abcd\"", "7"}},
+       {"\"abc\"", "8"},
+       {"\"abcd\"", "7"}},
       {R"({"oneOf": [{"type": "null"}, {"type": "boolean"}]})", {"null", "true"}, {"1"}},
       {R"({"allOf": [{"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]},
            {"properties": {"b": {"type": "string"}, "a": {"minimum": 3}}, "required": ["b"]}]})",
-       {R"({"a":3,"b":"x"})"}, {R"({"a":2,"b":"x"})", R"({"a":3})", R"({"a":"x","b":"x"})"}},
+       {R"({"a":3,"b":"x"})"},
+       {R"({"a":2,"b":"x"})", R"({"a":3})", R"({"a":"x","b":"x"})"}},
       {R"({"type": "object", "properties": {"v": {"type": "integer"},
            "next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}}, "required": ["v", "next"]})",
        {R"({"v":1,"next":null})", R"({"v":1,"next":{"v":2,"next":null}})"},
        {R"({"v":1,"next":{}})", R"({"v":1})"}},
       {R"({"$ref": "#/$defs/a~1b", "$defs": {"a/b": {"type": "array", "items": {"$ref": "#/$defs/a~1b"}}}})",
-       {"[]", "[[],[[]]]"}, {"[1]", "[[]"}},
+       {"[]", "[[],[[]]]"},
+       {"[1]", "[[]"}},
       {R"({"$ref": "#/definitions/n", "definitions": {"n": {"type": "number", "minimum": 0}}})",
-       {"0", "12.5"}, {"-1", "\"0\""}},
+       {"0", "12.5"},
+       {"-1", "\"0\""}},
       {R"({"type": "string", "minLength": 3, "maxLength": 6})",
        {"\"abc\"", R"("\u00e9\n\"")", R"("\ud83d\ude00ab")", "\"😀é€\""},
        {"\"ab\"", "\"abcdefg\"", R"("\ud83d\ude00a")", R"("\ud83dabc")"}},
       {R"({"type": "string", "pattern": "^[a-z]+-\\d{2,4}$"})",
-       {"\"ab-12\"", "\"a-1234\""}, {"\"ab-1\"", "\"ab-12345\"", "\"-12\"", "\"xab-12 \""}},
+       {"\"ab-12\"", "\"a-1234\""},
+       {"\"ab-1\"", "\"ab-12345\"", "\"-12\"", "\"xab-12 \""}},
       {R"({"type": "string", "pattern": "ab|cd$"})",
-       {"\"xaby\"", "\"cd\"", "\"éab\""}, {"\"cdx\"", "\"a\""}},
+       {"\"xaby\"", "\"cd\"", "\"éab\""},
+       {"\"cdx\"", "\"a\""}},
       {R"({"type": "string", "pattern": "^\\w+$", "minLength": 2, "maxLength": 5})",
-       {"\"ab\"", "\"ab_9Z\""}, {"\"a\"", "\"abcdef\"", "\"a b\""}},
+       {"\"ab\"", "\"ab_9Z\""},
+       {"\"a\"", "\"abcdef\"", "\"a b\""}},
       {R"({"type": "string", "format": "date"})",
        {"\"2024-02-29\"", "\"2000-02-29\"", "\"1999-12-31\""},
        {"\"2023-02-29\"", "\"1900-02-29\"", "\"2024-13-01\"", "\"2024-04-31\"", "\"2024-1-01\""}},
       {R"({"type": "string", "format": "time"})",
-       {"\"23:59:59Z\"", "\"00:00:00.25+01:30\""}, {"\"24:00:00Z\"", "\"12:00:00\""}},
+       {"\"23:59:59Z\"", "\"00:00:00.25+01:30\""},
+       {"\"24:00:00Z\"", "\"12:00:00\""}},
       {R"({"type": "string", "format": "date-time"})",
-       {"\"2024-02-29T12:00:00Z\""}, {"\"2024-02-30T12:00:00Z\"", "\"2024-02-29 12:00:00Z\""}},
+       {"\"2024-02-29T12:00:00Z\""},
+       {"\"2024-02-30T12:00:00Z\"", "\"2024-02-29 12:00:00Z\""}},
       {R"({"type": "string", "format": "email"})",
-       {"\"a.b+c@example.com\""}, {"\"a@b\"", "\"@b.c\"", "\"a..b@c.d\"", "\"a b@c.d\""}},
+       {"\"a.b+c@example.com\""},
+       {"\"a@b\"", "\"@b.c\"", "\"a..b@c.d\"", "\"a b@c.d\""}},
       {R"({"type": "string", "format": "hostname"})",
-       {"\"example.com\"", "\"a-b.c9\""}, {"\"-a.b\"", "\"a..b\"", "\"a_b\""}},
+       {"\"example.com\"", "\"a-b.c9\""},
+       {"\"-a.b\"", "\"a..b\"", "\"a_b\""}},
       {R"({"type": "string", "format": "ipv4"})",
-       {"\"0.0.0.0\"", "\"255.199.20.3\""}, {"\"256.0.0.1\"", "\"1.2.3\"", "\"01.2.3.4\""}},
+       {"\"0.0.0.0\"", "\"255.199.20.3\""},
+       {"\"256.0.0.1\"", "\"1.2.3\"", "\"01.2.3.4\""}},
       {R"({"type": "string", "format": "ipv6"})",
        {"\"::\"", "\"1:2:3:4:5:6:7:8\"", "\"fe80::1\"", "\"::ffff:1.2.3.4\"", "\"1::8\""},
        {"\"1::2::3\"", "\"1:2:3:4:5:6:7\"", "\"12345::\"", "\":::\""}},
       {R"({"type": "string", "format": "uuid"})",
-       {"\"123e4567-e89b-12d3-a456-426614174000\""}, {"\"123e4567e89b12d3a456426614174000\""}},
+       {"\"123e4567-e89b-12d3-a456-426614174000\""},
+       {"\"123e4567e89b12d3a456426614174000\""}},
       {R"({"type": "string", "format": "uri"})",
-       {"\"https://example.com/a%20b?x=1#y\""}, {"\"example.com\"", "\"http://a b\""}},
+       {"\"https://example.com/a%20b?x=1#y\""},
+       {"\"example.com\"", "\"http://a b\""}},
       {R"({"type": "string", "format": "duration"})",
-       {"\"P3Y6M4DT12H30M5S\"", "\"PT1M\"", "\"P2W\""}, {"\"P\"", "\"PT\"", "\"P1S\""}},
+       {"\"P3Y6M4DT12H30M5S\"", "\"PT1M\"", "\"P2W\""},
+       {"\"P\"", "\"PT\"", "\"P1S\""}},
       {R"({"type": "integer"})", {"0", "-12", "999"}, {"1.0", "-0", "01", "1e3"}},
       {R"({"type": "number"})", {"0", "-1.5e-7", "1E+10"}, {".5", "1.", "+1", "1e999"}},
       {R"({"type": "integer", "exclusiveMinimum": -12, "exclusiveMaximum": 105})",
-       {"-11", "0", "104"}, {"-12", "105", "1000"}},
+       {"-11", "0", "104"},
+       {"-12", "105", "1000"}},
       {R"({"type": "integer", "minimum": 10})", {"10", "99", "123456"}, {"9", "-10"}},
       {R"({"type": "integer", "maximum": -3})", {"-3", "-100"}, {"-2", "0", "3"}},
       {R"({"type": "integer", "minimum": 0.5, "maximum": 7.5})", {"1", "7"}, {"0", "8"}},
       {R"({"type": "integer", "minimum": 5, "exclusiveMinimum": true})", {"6"}, {"5"}},
       {R"({"type": "integer", "multipleOf": 7, "minimum": -30, "maximum": 1000})",
-       {"-28", "0", "994"}, {"-35", "1", "1001"}},
+       {"-28", "0", "994"},
+       {"-35", "1", "1001"}},
       {R"({"type": "number", "minimum": 0, "maximum": 1})",
-       {"0", "0.5", "1", "1.000"}, {"-0.1", "1.001", "2"}},
+       {"0", "0.5", "1", "1.000"},
+       {"-0.1", "1.001", "2"}},
       {R"({"type": "number", "minimum": -1.25, "maximum": 3.14159})",
-       {"-1.25", "-1.2", "0", "3.1415", "3.141590"}, {"-1.26", "3.1416", "3.141591"}},
+       {"-1.25", "-1.2", "0", "3.1415", "3.141590"},
+       {"-1.26", "3.1416", "3.141591"}},
       {R"({"type": "number", "exclusiveMinimum": 0})", {"0.001", "5"}, {"0", "0.0", "-1"}},
       {R"({"type": "number", "maximum": -1000})", {"-1000", "-1000.5"}, {"-999.9", "0"}},
       {R"({"type": "number", "minimum": 1e3, "maximum": 1e5})", {"1000", "99999.9"}, {"999"}},
       {R"({"type": ["string", "null"]})", {"null", "\"\""}, {"0"}},
       {R"({"type": "string", "nullable": true, "maxLength": 2})", {"null", "\"ab\""}, {"\"abc\""}},
       {R"({"type": "string", "enum": ["ab", "abc", 3], "maxLength": 2})",
-       {"\"ab\""}, {"\"abc\"", "3"}},
+       {"\"ab\""},
+       {"\"abc\"", "3"}},
       {R"({"properties": {"a": false, "b": true}, "required": ["b"]})",
-       {R"({"b":[]})"}, {R"({"a":1,"b":2})"}},
+       {R"({"b":[]})"},
+       {R"({"a":1,"b":2})"}},
       {R"({"type": "object", "properties": {"a": {"type": "string"}},
            "anyOf": [{"required": ["a"]}, {"properties": {"b": {"type": "integer"}}, "required": ["b"]}]})",
-       {R"({"a":"x"})", R"({"b":1})", R"({"a":"x","b":1})"}, {"{}"}},
+       {R"({"a":"x"})", R"({"b":1})", R"({"a":"x","b":1})"},
+       {"{}"}},
       {R"({"type": "array", "maxItems": 0})", {"[]"}, {"[1]"}},
       {R"({"type": "array", "items": [{"type": "null"}], "additionalItems": false})",
-       {"[]", "[null]"}, {"[null,1]", "[1]"}},
+       {"[]", "[null]"},
+       {"[null,1]", "[1]"}},
       {R"({"type": "string", "title": "t", "description": "d", "default": "x", "examples": ["y"],
            "$comment": "c", "deprecated": true, "readOnly": true, "x-ui": 3, "$schema": "s",
            "$id": "i"})",
-       {"\"\""}, {"1"}},
+       {"\"\""},
+       {"1"}},
   };
   return cases;
 }
@@ -192,7 +221,8 @@ TEST(GrammarSchema, TheLeastNumberOfTokensIsCloseToTheTruth) {
     int64_t truth = 0;
     std::vector<uint64_t> mask(size_t(small.vocabulary->mask_words()));
     const auto done = [&] {
-      return std::any_of(front.begin(), front.end(), [](const Matcher& m) { return m.is_complete(); });
+      return std::any_of(front.begin(), front.end(),
+                         [](const Matcher& m) { return m.is_complete(); });
     };
     for (; !done(); ++truth) {
       std::vector<Matcher> next;
@@ -298,15 +328,15 @@ TEST(GrammarSchema, BombsAreRefusedQuickly) {
     for (int i = 0; i < depth; ++i) text += close;
     return text;
   };
-  std::string doubling = R"({"$ref": "#/$defs/d0", "$defs": {)";
-  for (int i = 0; i < 60; ++i)
-    doubling += concat("\"d", i, R"(": {"allOf": [{"anyOf": [{"$ref": "#/$defs/d)", i + 1,
-                       R"("}, {"properties": {"p)", i, R"(": {}}}]}, {"anyOf": [{"$ref": "#/$defs/d)",
-                       i + 1, R"("}, {"required": ["q)", i, R"("]}]}]}, )");
-  doubling += R"("d60": {"type": "object"}}})";
+  std::string doubling = R"({"allOf": [)";
+  for (int i = 0; i < 40; ++i)
+    doubling += concat(i ? "," : "", R"({"anyOf": [{"required": ["a)", i,
+                       R"("]}, {"required": ["b)", i, R"("]}]})");
+  doubling += "]}";
   std::string chain = R"({"$ref": "#/$defs/d0", "$defs": {)";
   for (int i = 0; i < 3000; ++i)
-    chain += concat("\"d", i, R"(": {"type": "array", "items": {"$ref": "#/$defs/d)", i + 1, "\"}}, ");
+    chain +=
+        concat("\"d", i, R"(": {"type": "array", "items": {"$ref": "#/$defs/d)", i + 1, "\"}}, ");
   chain += R"("d3000": {"type": "object"}}})";
   std::string wide = "{\"properties\": {";
   for (int i = 0; i < 30'000; ++i) wide += concat(i ? "," : "", "\"p", i, "\": {}");
@@ -317,16 +347,17 @@ TEST(GrammarSchema, BombsAreRefusedQuickly) {
       {R"({"type": "string", "pattern": "^(([a-z]{1000}){1000}){1000}$"})", "states"},
       {R"({"type": "string", "pattern": "(a|b)*a(a|b){30}"})", "s"},
       {R"({"type": "array", "items": {"type": "null"}, "minItems": 1000000000})", "states"},
-      {doubling, ""},
+      {doubling, "steps"},
       {chain, "depth"},
       {wide, "keys"},
       {"\"" + std::string(2'000'000, 'x') + "\"", "source bytes"},
   };
   for (const auto& [schema, budget] : bombs) {
+    SCOPED_TRACE(schema.substr(0, 60));
     const auto begin = std::chrono::steady_clock::now();
     expect_refusal([&] { compile(schema); }, ErrorKind::invalid_input, {"at most", budget});
     const auto took = std::chrono::steady_clock::now() - begin;
-    EXPECT_LT(std::chrono::duration<double>(took).count(), 3) << schema.substr(0, 60);
+    EXPECT_LT(std::chrono::duration<double>(took).count(), 3);
   }
 }
 

@@ -41,12 +41,14 @@ struct SmallVocabulary {
 
   /// With pieces that cross the borders of JSON and of characters.
   static std::vector<std::string> usual_words() {
-    return {"{\"",  "\":",  "\": ", "\",",   "\", \"", "\"}",  "}}",   "]}",    "},",  ", ",
-            "[{\"", "[[",   "]]",   "true",  "false",  "null", "nul",  "12",    "123", "000",
-            "0.",   "e+",   "-1",   "\\n",   "\\u",    "\\\"", "name", " the",  "ab",  "abc",
-            "aaaa", "\"\"", "\"a",  "{}",    "[]",     "\n\n", "  ",   "        ", "\xC3",
-            "\xE2\x82", "\x82\xAC", "\xE2\x82\xAC\"", "\xF0\x9F", "\x98\x80", "é", "<t", "</think>",
-            "20", "2024-", "00:", "@a", ".com", "://"};
+    return {"{\"",      "\":",      "\": ",     "\",",  "\", \"",   "\"}",      "}}",
+            "]}",       "},",       ", ",       "[{\"", "[[",       "]]",       "true",
+            "false",    "null",     "nul",      "12",   "123",      "000",      "0.",
+            "e+",       "-1",       "\\n",      "\\u",  "\\\"",     "name",     " the",
+            "ab",       "abc",      "aaaa",     "\"\"", "\"a",      "{}",       "[]",
+            "\n\n",     "  ",       "        ", "\xC3", "\xE2\x82", "\x82\xAC", "\xE2\x82\xAC\"",
+            "\xF0\x9F", "\x98\x80", "é",        "<t",   "</think>", "20",       "2024-",
+            "00:",      "@a",       ".com",     "://"};
   }
 };
 
@@ -82,7 +84,8 @@ inline std::optional<std::string> ramble(const SmallVocabulary& small, const Con
     EXPECT_EQ(may_end, matcher.is_complete());
     if (may_end && (matcher.is_finished() || double(draw[1]) / 4294967296.0 < end_chance))
       return text;
-    std::erase_if(allowed, [&](int32_t token) { return token == small.end || token == small.other_end; });
+    std::erase_if(allowed,
+                  [&](int32_t token) { return token == small.end || token == small.other_end; });
     if (allowed.empty()) return text;
     const int32_t token = allowed[draw[0] % allowed.size()];
     EXPECT_TRUE(matcher.allows(token));

@@ -45,7 +45,8 @@ class SchemaValidator {
     if (format == "date" || format == "date-time") {
       int y = 0, m = 0, d = 0;
       if (std::sscanf(text.c_str(), "%4d-%2d-%2d", &y, &m, &d) != 3) return false;
-      const bool real = ch::year_month_day(ch::year(y), ch::month(unsigned(m)), ch::day(unsigned(d))).ok();
+      const bool real =
+          ch::year_month_day(ch::year(y), ch::month(unsigned(m)), ch::day(unsigned(d))).ok();
       return real && (format == "date" ? text.size() == 10
                                        : text[10] == 'T' && has_format("time", text.substr(11)));
     }
@@ -117,7 +118,8 @@ class SchemaValidator {
   static bool check_string(const json& s, const std::string& v) {
     return characters(v) >= s.value("minLength", int64_t{0}) &&
            characters(v) <= s.value("maxLength", int64_t{1} << 40) &&
-           (!s.contains("pattern") || std::regex_search(v, std::regex(s["pattern"].get<std::string>()))) &&
+           (!s.contains("pattern") ||
+            std::regex_search(v, std::regex(s["pattern"].get<std::string>()))) &&
            (!s.contains("format") || has_format(s["format"], v));
   }
 
@@ -127,7 +129,8 @@ class SchemaValidator {
       return false;
     const json prefix = s.value("prefixItems", json::array());
     for (size_t i = 0; i < v.size(); ++i) {
-      if (i < prefix.size() ? !check(prefix[i], v[i]) : s.contains("items") && !check(s["items"], v[i]))
+      if (i < prefix.size() ? !check(prefix[i], v[i])
+                            : s.contains("items") && !check(s["items"], v[i]))
         return false;
     }
     return true;
@@ -137,7 +140,8 @@ class SchemaValidator {
     for (const json& name : s.value("required", json::array()))
       if (!v.contains(name.get<std::string>())) return false;
     const auto size = int64_t(v.size());
-    if (size < s.value("minProperties", int64_t{0}) || size > s.value("maxProperties", int64_t{1} << 40))
+    if (size < s.value("minProperties", int64_t{0}) ||
+        size > s.value("maxProperties", int64_t{1} << 40))
       return false;
     const json properties = s.value("properties", json::object());
     const json patterns = s.value("patternProperties", json::object());

@@ -39,8 +39,7 @@ void Automaton::append(const Dfa& dfa, std::string name) {
     state.rule = rule;
     state.accepting = from.accepting;
     state.counted = int32_t(i) == dfa.counted;
-    state.leaf =
-        from.accepting && from.bytes.empty() && from.calls.empty() && from.symbols.empty();
+    state.leaf = from.accepting && from.bytes.empty() && from.calls.empty() && from.symbols.empty();
     states.push_back(state);
   }
 }

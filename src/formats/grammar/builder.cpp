@@ -205,15 +205,13 @@ Node Builder::joined(std::span<const JoinedItem> items, Node separator) {
 Node Builder::intersection(Node a, Node b) {
   if (!parts_->at(a).regular || !parts_->at(b).regular)
     fail(ErrorKind::invalid_input, "grammar: expected regular languages to intersect");
-  return parts_->dfa(
-      product(parts_->determinise(a), parts_->determinise(b), true, parts_->meter));
+  return parts_->dfa(product(parts_->determinise(a), parts_->determinise(b), true, parts_->meter));
 }
 
 Node Builder::difference(Node a, Node b) {
   if (!parts_->at(a).regular || !parts_->at(b).regular)
     fail(ErrorKind::invalid_input, "grammar: expected regular languages to subtract");
-  return parts_->dfa(
-      product(parts_->determinise(a), parts_->determinise(b), false, parts_->meter));
+  return parts_->dfa(product(parts_->determinise(a), parts_->determinise(b), false, parts_->meter));
 }
 
 Rule Builder::rule(std::string_view name) {
@@ -272,8 +270,7 @@ Grammar Builder::build(Node root) {
     fail(ErrorKind::invalid_input,
          "grammar: expected a finite text that satisfies it, got none: every way to complete it "
          "repeats itself or contradicts itself");
-  if (needs[0].depth > max_frames)
-    Meter::exceeded("depth", needs[0].depth, max_frames);
+  if (needs[0].depth > max_frames) Meter::exceeded("depth", needs[0].depth, max_frames);
   return Grammar(std::move(automaton));
 }
 

@@ -12,14 +12,24 @@
 
 namespace deepseek::grammar {
 
-enum class NodeKind : uint8_t { literal, chars, symbol, sequence, choice, repeat, joined, dfa, call };
+enum class NodeKind : uint8_t {
+  literal,
+  chars,
+  symbol,
+  sequence,
+  choice,
+  repeat,
+  joined,
+  dfa,
+  call
+};
 
 /// One expression. Children are other nodes, so expressions may share parts.
 struct NodeData {
   NodeKind kind;
-  bool regular = true;   // no calls, no special tokens
-  bool finite = true;    // no unbounded repetition
-  int64_t size = 1;      // states that its automaton takes before it is made deterministic
+  bool regular = true;  // no calls, no special tokens
+  bool finite = true;   // no unbounded repetition
+  int64_t size = 1;     // states that its automaton takes before it is made deterministic
   int64_t depth = 1;
   std::string text = {};                // literal
   std::vector<ByteRanges> ranges = {};  // chars
@@ -31,7 +41,7 @@ struct NodeData {
 
 struct RuleData {
   std::string name;
-  Node body;                       // undefined: -1
+  Node body;            // undefined: -1
   int8_t inlined = -1;  // unknown; no, yes
 };
 

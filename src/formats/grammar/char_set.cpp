@@ -81,9 +81,10 @@ void CharSet::normalise() {
   std::vector<CharRange> valid;
   for (CharRange range : ranges_) {
     range.last = std::min(range.last, last_scalar);
+    if (range.first > range.last) continue;
     if (range.first < surrogates.first && range.last >= surrogates.first)
       valid.push_back({range.first, surrogates.first - 1});
-    if (range.first <= range.last && (range.last < surrogates.first || range.first > surrogates.last))
+    if (range.last < surrogates.first || range.first > surrogates.last)
       valid.push_back(range);
     else if (range.last > surrogates.last)
       valid.push_back({surrogates.last + 1, range.last});

@@ -125,8 +125,10 @@ Dfa scanned_text(const std::string* end, std::span<const std::string> never, Met
 
 void check_word(std::string_view word) {
   if (word.empty() || !is_valid_utf8(word))
-    fail(ErrorKind::invalid_input, "grammar: expected a word of UTF-8 to look for in free text, "
-         "got \"", printable(word), "\"");
+    fail(ErrorKind::invalid_input,
+         "grammar: expected a word of UTF-8 to look for in free text, "
+         "got \"",
+         printable(word), "\"");
 }
 
 }  // namespace
@@ -164,17 +166,16 @@ Node Builder::free_text(std::span<const Section> sections, int64_t min, int64_t 
   if (sections.empty() || max == 0) return plain;
   std::vector<Node> after_text, alone;
   for (const Section& section : sections) {
-    after_text.push_back(
-        section.literal.empty()
-            ? sequence({plain, section.trigger, section.body})
-            : sequence({text_until(section.literal, triggers), section.body}));
+    after_text.push_back(section.literal.empty()
+                             ? sequence({plain, section.trigger, section.body})
+                             : sequence({text_until(section.literal, triggers), section.body}));
     alone.push_back(sequence({section.trigger, section.body}));
   }
   const Node first = choice(after_text);
   const Node next = text_between ? first : choice(alone);
   const int64_t more = max == unlimited ? unlimited : max - 1;
-  const Node some = sequence({first, repeat(next, std::max<int64_t>(min - 1, 0), more),
-                              text_after ? plain : empty()});
+  const Node some = sequence(
+      {first, repeat(next, std::max<int64_t>(min - 1, 0), more), text_after ? plain : empty()});
   return min > 0 ? some : choice({some, plain});
 }
 

@@ -180,7 +180,8 @@ class Parser {
     if (peek() == '[') return char_class();
     if (take(".")) return builder_.any_char();
     if (peek() == '<' || peek() == '!')
-      fail(ErrorKind::unsupported, "GBNF: tokens as symbols (<…>) are not supported; write their "
+      fail(ErrorKind::unsupported,
+           "GBNF: tokens as symbols (<…>) are not supported; write their "
            "text as a literal");
     const std::string rule = name();
     return builder_.ref(named(rule, begin).rule);
@@ -218,20 +219,29 @@ class Parser {
     const char c = peek();
     ++at_;
     switch (c) {
-      case 'n': return '\n';
-      case 'r': return '\r';
-      case 't': return '\t';
+      case 'n':
+        return '\n';
+      case 'r':
+        return '\r';
+      case 't':
+        return '\t';
       case '"':
       case '\\':
       case '[':
       case ']':
       case '-':
       case '^':
-      case '/': return char32_t(c);
-      case 'x': return hex(2);
-      case 'u': return hex(4);
-      case 'U': return hex(8);
-      default: at_ -= 2; malformed("a known escape");
+      case '/':
+        return char32_t(c);
+      case 'x':
+        return hex(2);
+      case 'u':
+        return hex(4);
+      case 'U':
+        return hex(8);
+      default:
+        at_ -= 2;
+        malformed("a known escape");
     }
   }
 

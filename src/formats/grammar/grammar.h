@@ -17,7 +17,8 @@
 /// Matcher follows one sequence and says which tokens may come next.
 ///
 ///   grammar::Builder b;
-///   const grammar::Node call = b.sequence({b.literal("<tool_call>\n{\"name\": \"f\", \"arguments\": "),
+///   const grammar::Node call = b.sequence({b.literal("<tool_call>\n{\"name\": \"f\",
+///   \"arguments\": "),
 ///                                          b.json_schema(schema), b.literal("}\n</tool_call>")});
 ///   const grammar::Grammar grammar = b.build(b.repeat(call, 1, 3));
 ///   const grammar::Constraint constraint(grammar, vocabulary);
@@ -33,7 +34,7 @@ struct Budget {
   int64_t source_bytes = 1 << 20;  // of a schema, an expression or a GBNF text
   int64_t depth = 100;             // nesting in a source; of nodes in each other, eight times that
   int64_t rules = 10'000;
-  int64_t nodes = 400'000;     // what the builder makes
+  int64_t nodes = 200'000;     // what the builder makes
   int64_t states = 200'000;    // of all automata, before and after they are made deterministic
   int64_t steps = 10'000'000;  // of every construction together; about 10 ns each
 };
@@ -68,8 +69,8 @@ struct JoinedItem {
 
 /// Where free text gives way to something bound: after `trigger`, `body` holds.
 struct Section {
-  Node trigger;            // a literal or special token; see Builder::free_text
-  std::string literal;     // the trigger's text, empty for a special token
+  Node trigger;         // a literal or special token; see Builder::free_text
+  std::string literal;  // the trigger's text, empty for a special token
   Node body;
 };
 
@@ -222,6 +223,8 @@ class Constraint {
   const Vocabulary& vocabulary() const;
   /// The fewest tokens in which a sentence is known to be possible, the end token not counted.
   int64_t min_tokens() const;
+  /// Roughly the memory it holds now, the vocabulary not counted: at most some 50 MiB.
+  int64_t size_bytes() const;
 
   struct Parts;
 
@@ -241,9 +244,9 @@ class Matcher {
 
   /// Sets bit id % 64 of mask[id / 64] for each token that may come next, clears all others. `mask`
   /// holds at least Vocabulary::mask_words() words; words beyond are cleared.
-  /// `remaining_tokens`: how many more tokens there is room for, this one counted, an end token not.
-  /// As it runs out only tokens from which the sentence can still be completed in time remain; if
-  /// none can, those with the shortest way to complete. Never empty.
+  /// `remaining_tokens`: how many more tokens there is room for, this one counted, an end token
+  /// not. As it runs out only tokens from which the sentence can still be completed in time remain;
+  /// if none can, those with the shortest way to complete. Never empty.
   void fill_mask(std::span<uint64_t> mask, int64_t remaining_tokens = unlimited);
   /// Whether accept would succeed.
   bool allows(int32_t token);

@@ -24,7 +24,8 @@ class Digits {
         b_.sequence({b_.literal(digits.substr(0, 1)), from(digits.substr(1), up)})};
     const int64_t rest = int64_t(digits.size()) - 1;
     if (up && c < '9') options.push_back(b_.sequence({between(char(c + 1), '9'), any(rest, rest)}));
-    if (!up && c > '0') options.push_back(b_.sequence({between('0', char(c - 1)), any(rest, rest)}));
+    if (!up && c > '0')
+      options.push_back(b_.sequence({between('0', char(c - 1)), any(rest, rest)}));
     return b_.choice(options);
   }
 
@@ -32,8 +33,7 @@ class Digits {
   Node whole(const std::string& low, const std::string& high) {
     std::vector<Node> options;
     for (size_t length = low.size(); length <= high.size(); ++length) {
-      const std::string least =
-          length == low.size() ? low : "1" + std::string(length - 1, '0');
+      const std::string least = length == low.size() ? low : "1" + std::string(length - 1, '0');
       const std::string most = length == high.size() ? high : std::string(length, '9');
       options.push_back(
           length == low.size() || length == high.size()
@@ -72,8 +72,8 @@ class Digits {
       if (up && equal) return any(first ? 1 : 0, width);
       if (!up) return equal ? zeros : nothing();
       for (int64_t k = 0; k < width; ++k)  // zeros, then something
-        options.push_back(b_.sequence({b_.literal(std::string(size_t(k), '0')), between('1', '9'),
-                                       any(0, width - k - 1)}));
+        options.push_back(b_.sequence(
+            {b_.literal(std::string(size_t(k), '0')), between('1', '9'), any(0, width - k - 1)}));
       return b_.choice(options);
     }
     if (width == 0) return up ? nothing() : b_.empty();
@@ -243,8 +243,7 @@ std::optional<Node> integers_within(Builder& b, const NumberRange& range) {
   return b.choice(options);
 }
 
-std::optional<Node> numbers_within(Builder& b, const NumberRange& range,
-                                   const std::string& where) {
+std::optional<Node> numbers_within(Builder& b, const NumberRange& range, const std::string& where) {
   constexpr int64_t digits = 15, usual_fraction = 6;
   if (range.multiple_of > 0) return integers_within(b, range);
   int64_t whole = 1, fraction = 0;
@@ -257,8 +256,8 @@ std::optional<Node> numbers_within(Builder& b, const NumberRange& range,
     fail(ErrorKind::unsupported, where, ": expected bounds of at most ", digits,
          " digits, got more; doubles cannot tell them apart");
   const bool two_sided = range.min && range.max;
-  fraction = two_sided ? digits - whole
-                       : std::max(fraction, std::min(usual_fraction, digits - whole));
+  fraction =
+      two_sided ? digits - whole : std::max(fraction, std::min(usual_fraction, digits - whole));
   whole = digits - fraction;
   Digits d(b);
   std::vector<Node> options;

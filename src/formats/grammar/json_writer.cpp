@@ -17,14 +17,22 @@ CharSet escaped_chars() { return of({{0, 0x1F}, {'"', '"'}, {'\\', '\\'}}); }
 
 std::string escape_of(char32_t c) {
   switch (c) {
-    case '"': return "\\\"";
-    case '\\': return "\\\\";
-    case '\b': return "\\b";
-    case '\f': return "\\f";
-    case '\n': return "\\n";
-    case '\r': return "\\r";
-    case '\t': return "\\t";
-    default: break;
+    case '"':
+      return "\\\"";
+    case '\\':
+      return "\\\\";
+    case '\b':
+      return "\\b";
+    case '\f':
+      return "\\f";
+    case '\n':
+      return "\\n";
+    case '\r':
+      return "\\r";
+    case '\t':
+      return "\\t";
+    default:
+      break;
   }
   constexpr std::string_view digits = "0123456789abcdef";
   return std::string("\\u00") + digits[c >> 4] + digits[c & 15];
@@ -32,18 +40,18 @@ std::string escape_of(char32_t c) {
 
 /// One character of a string in any of its spellings.
 Node any_spelling(Builder& b) {
-  const Node hex = b.choice({b.byte_range('0', '9'), b.byte_range('a', 'f'), b.byte_range('A', 'F')});
+  const Node hex =
+      b.choice({b.byte_range('0', '9'), b.byte_range('a', 'f'), b.byte_range('A', 'F')});
   const Node d = b.choice({b.byte_range('d', 'd'), b.byte_range('D', 'D')});
-  const Node not_d = b.choice({b.byte_range('0', '9'), b.byte_range('a', 'c'),
-                               b.byte_range('e', 'f'), b.byte_range('A', 'C'),
-                               b.byte_range('E', 'F')});
-  const Node high = b.choice({b.byte_range('8', '9'), b.byte_range('a', 'b'),
-                              b.byte_range('A', 'B')});
+  const Node not_d =
+      b.choice({b.byte_range('0', '9'), b.byte_range('a', 'c'), b.byte_range('e', 'f'),
+                b.byte_range('A', 'C'), b.byte_range('E', 'F')});
+  const Node high =
+      b.choice({b.byte_range('8', '9'), b.byte_range('a', 'b'), b.byte_range('A', 'B')});
   const Node low = b.choice({b.byte_range('c', 'f'), b.byte_range('C', 'F')});
-  const Node unit = b.choice({b.sequence({not_d, hex, hex, hex}),
-                              b.sequence({d, b.byte_range('0', '7'), hex, hex})});
-  const Node pair =
-      b.sequence({d, high, hex, hex, b.literal("\\u"), d, low, hex, hex});
+  const Node unit = b.choice(
+      {b.sequence({not_d, hex, hex, hex}), b.sequence({d, b.byte_range('0', '7'), hex, hex})});
+  const Node pair = b.sequence({d, high, hex, hex, b.literal("\\u"), d, low, hex, hex});
   std::vector<Node> escapes{b.sequence({b.literal("u"), b.choice({unit, pair})})};
   for (const char c : std::string_view("\"\\/bfnrt")) escapes.push_back(b.literal({&c, 1}));
   return b.choice({b.parts().chars(escaped_chars().complement()),
@@ -105,15 +113,15 @@ Node JsonWriter::string(int64_t min, int64_t max) {
 }
 
 Node JsonWriter::number() {
-  return with_short("0", once("JSON number", [&] {
-                      return builder_.regex(
-                          R"(-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?([eE][+-]?[0-9]{1,2})?)");
-                    }));
+  return with_short(
+      "0", once("JSON number", [&] {
+        return builder_.regex(R"(-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?([eE][+-]?[0-9]{1,2})?)");
+      }));
 }
 
 Node JsonWriter::integer() {
-  return with_short(
-      "0", once("JSON integer", [&] { return builder_.regex("0|-?[1-9][0-9]{0,17}"); }));
+  return with_short("0",
+                    once("JSON integer", [&] { return builder_.regex("0|-?[1-9][0-9]{0,17}"); }));
 }
 
 Node JsonWriter::boolean() {
@@ -125,18 +133,17 @@ Node JsonWriter::value() {
 }
 
 Node JsonWriter::object() {
-  return with_short("{}", once(shared_name("object"), [&] {
-                      const Node member = builder_.sequence({string(), colon(), value()});
-                      const JoinedItem item{member, false, true};
-                      return builder_.sequence(
-                          {builder_.literal("{"), builder_.joined({&item, 1}, comma()),
-                           builder_.literal("}")});
-                    }));
+  return with_short(
+      "{}", once(shared_name("object"), [&] {
+        const Node member = builder_.sequence({string(), colon(), value()});
+        const JoinedItem item{member, false, true};
+        return builder_.sequence(
+            {builder_.literal("{"), builder_.joined({&item, 1}, comma()), builder_.literal("}")});
+      }));
 }
 
 Node JsonWriter::array() {
-  return with_short("[]",
-                    once(shared_name("array"), [&] { return list(value(), 0, unlimited); }));
+  return with_short("[]", once(shared_name("array"), [&] { return list(value(), 0, unlimited); }));
 }
 
 Node JsonWriter::list(Node item, int64_t min, int64_t max) {
@@ -149,15 +156,15 @@ Node JsonWriter::list(Node item, int64_t min, int64_t max) {
 }
 
 Node JsonWriter::key(std::string_view name) {
-  return builder_.sequence({builder_.literal("\""), canonical_text(name), builder_.literal("\""),
-                            colon()});
+  return builder_.sequence(
+      {builder_.literal("\""), canonical_text(name), builder_.literal("\""), colon()});
 }
 
 Node JsonWriter::constant(const ordered_json& value) {
   Builder& b = builder_;
   if (value.is_string())
-    return b.sequence({b.literal("\""), canonical_text(value.get_ref<const std::string&>()),
-                       b.literal("\"")});
+    return b.sequence(
+        {b.literal("\""), canonical_text(value.get_ref<const std::string&>()), b.literal("\"")});
   if (!value.is_structured()) return b.literal(value.dump());
   const bool object = value.is_object();
   std::vector<JoinedItem> items;
@@ -165,8 +172,8 @@ Node JsonWriter::constant(const ordered_json& value) {
     const Node item = constant(*at);
     items.push_back({object ? b.sequence({key(at.key()), item}) : item, true, false});
   }
-  return b.sequence({b.literal(object ? "{" : "["), b.joined(items, comma()),
-                     b.literal(object ? "}" : "]")});
+  return b.sequence(
+      {b.literal(object ? "{" : "["), b.joined(items, comma()), b.literal(object ? "}" : "]")});
 }
 
 Node JsonWriter::canonical_chars(const CharSet& set) {
@@ -194,8 +201,8 @@ Node JsonWriter::canonical_text(std::string_view text) {
 }
 
 Node JsonWriter::quoted(Node content) {
-  return builder_.shared("JSON pattern", builder_.sequence({builder_.literal("\""), content,
-                                                            builder_.literal("\"")}));
+  return builder_.shared(
+      "JSON pattern", builder_.sequence({builder_.literal("\""), content, builder_.literal("\"")}));
 }
 
 Node Builder::json_value(JsonSpacing spacing) { return JsonWriter(*this, spacing).value(); }
@@ -204,8 +211,10 @@ Node Builder::json_object(JsonSpacing spacing) { return JsonWriter(*this, spacin
 
 Node Builder::json_string(int64_t min_length, int64_t max_length) {
   if (min_length < 0 || max_length < min_length)
-    fail(ErrorKind::invalid_input, "grammar: expected a string of a least to a greatest length, "
-         "got ", min_length, " to ", max_length);
+    fail(ErrorKind::invalid_input,
+         "grammar: expected a string of a least to a greatest length, "
+         "got ",
+         min_length, " to ", max_length);
   return JsonWriter(*this, JsonSpacing::optional).string(min_length, max_length);
 }
 
@@ -215,8 +224,9 @@ Node Builder::json_constant(const ordered_json& value, JsonSpacing spacing) {
 
 Node Builder::regex(std::string_view pattern) {
   const std::string where = "regular expression";
-  return whole_match(*this, parse_regex(pattern, parts_->meter.budget(), where),
-                     [this](const CharSet& set) { return parts_->chars(set); }, where);
+  return whole_match(
+      *this, parse_regex(pattern, parts_->meter.budget(), where),
+      [this](const CharSet& set) { return parts_->chars(set); }, where);
 }
 
 }  // namespace deepseek::grammar

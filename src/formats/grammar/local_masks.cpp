@@ -38,7 +38,15 @@ class LocalMasks::Groups {
     std::vector<int32_t>& all = ids(need, chars);
     all.insert(all.end(), tokens.begin(), tokens.end());
   }
+  /// The rule ends at `node`.
+  void exit(LocalMask& mask, const TokenTrie& trie, int32_t node, bool has_callers) {
+    const std::span<const int32_t> tokens = trie.tokens(node);
+    mask.ending.ids.insert(mask.ending.ids.end(), tokens.begin(), tokens.end());
+    if (has_callers && trie.end(node) > node + 1) mask.exits.push_back({node, 0});
+  }
   void move_to(LocalMask& mask, int64_t vocab) {
+    mask.ending.pack(vocab);
+    mask.size_bytes += mask.ending.size_bytes();
     for (auto& [key, tokens] : groups_) {
       mask.groups.push_back({key.first, key.second, {std::move(tokens), {}}});
       mask.groups.back().tokens.pack(vocab);
@@ -56,61 +64,70 @@ class LocalMasks::Groups {
 const LocalMask& LocalMasks::find(int32_t state, Space& space) {
   const auto at = known_.find(state);
   if (at != known_.end()) return at->second;
-  constexpr size_t limit_bytes = size_t{64} << 20;
+  constexpr size_t limit_bytes = size_t{24} << 20;
   if (known_bytes_ > limit_bytes) {
     known_.clear();
     known_bytes_ = 0;
   }
   LocalMask mask = automaton_.rule_regular[automaton_.states[state].rule] ? walk_regular(state)
-                                                                         : walk(state, space);
+                                                                          : walk(state, space);
   known_bytes_ += mask.size_bytes;
   return known_.emplace(state, std::move(mask)).first->second;
 }
 
-const LocalMasks::Row& LocalMasks::row(int32_t state) {
+const LocalMasks::Row* LocalMasks::row(int32_t state) {
+  constexpr int32_t few = 8;
+  const Automaton::State& from = automaton_.states[state];
+  if (from.bytes_end - from.bytes_begin <= few && !from.counted) {
+    const bool one_loops = std::any_of(automaton_.bytes.begin() + from.bytes_begin,
+                                       automaton_.bytes.begin() + from.bytes_end,
+                                       [&](const ByteEdge& edge) { return edge.target == state; });
+    if (!one_loops) return nullptr;
+  }
   std::unique_ptr<Row>& row = rows_[state];
-  if (row != nullptr) return *row;
+  if (row != nullptr) return row.get();
   row = std::make_unique<Row>();
   row->targets.fill(-1);
-  const Automaton::State& from = automaton_.states[state];
   for (int32_t e = from.bytes_begin; e < from.bytes_end; ++e) {
     const ByteEdge& edge = automaton_.bytes[e];
-    std::fill(row->targets.begin() + edge.first, row->targets.begin() + edge.last + 1,
-              edge.target);
+    std::fill(row->targets.begin() + edge.first, row->targets.begin() + edge.last + 1, edge.target);
   }
   row->loops = (uint32_t(1) << TokenTrie::class_count) - 1;
   for (int b = 0; b < 256; ++b)
     if (row->targets[b] != state) row->loops &= ~(uint32_t(1) << TokenTrie::byte_class(uint8_t(b)));
   // A character of several bytes does not return here at each, so bytes count as characters.
   if (from.counted) row->loops &= ~uint32_t(1);
-  return *row;
+  return row.get();
 }
 
 /// A rule of bytes alone: one state at a time, and in a counted text the number of characters.
 LocalMask LocalMasks::walk_regular(int32_t state) {
-  constexpr size_t most_rows = 16 << 10;
+  constexpr size_t most_rows = 4096;
   if (rows_.size() > most_rows) rows_.clear();
   LocalMask mask;
   Groups groups;
   const int32_t counted_need = needs_[automaton_.starts[automaton_.states[state].rule]].tokens;
   const bool counted = automaton_.states[automaton_.starts[automaton_.states[state].rule]].counted;
+  const bool has_callers = automaton_.states[state].rule != 0;
   struct Step {
     int32_t state, chars;
     const Row* row;
   };
   std::vector<Step> path(size_t(trie_.max_depth()) + 1);
-  path[0] = {state, 0, &row(state)};
+  path[0] = {state, 0, row(state)};
   for (int32_t node = 1; node < trie_.node_count();) {
     const int32_t depth = trie_.depth(node);
     const Step& from = path[depth - 1];
-    const int32_t target = from.row->targets[trie_.byte(node)];
+    const int32_t target = from.row != nullptr ? from.row->targets[trie_.byte(node)]
+                                               : automaton_.target(from.state, trie_.byte(node));
     if (target < 0) {
       node = trie_.end(node);
       continue;
     }
     const Automaton::State& reached = automaton_.states[target];
     const int32_t chars = from.chars + (reached.counted ? 1 : 0);
-    if (reached.accepting) mask.exits.push_back({node, chars});
+    if (reached.accepting && counted) mask.exits.push_back({node, chars});
+    if (reached.accepting && !counted) groups.exit(mask, trie_, node, has_callers);
     if (reached.leaf) {
       node = trie_.end(node);
       continue;
@@ -118,8 +135,8 @@ LocalMask LocalMasks::walk_regular(int32_t state) {
     const Need& need = needs_[target];
     const int32_t begun = counted && !reached.counted ? 1 : 0;
     if (need.possible()) groups.add(need.tokens, chars + begun, trie_.tokens(node));
-    const Row* next = target == from.state ? from.row : &row(target);
-    if ((trie_.classes_below(node) & ~next->loops) == 0 && !reached.accepting) {
+    const Row* next = target == from.state ? from.row : row(target);
+    if (next != nullptr && (trie_.classes_below(node) & ~next->loops) == 0 && !reached.accepting) {
       const std::span<const int32_t> below =
           trie_.tokens_below(node).subspan(trie_.tokens(node).size());
       if (!counted) groups.add(need.tokens, 0, below);
@@ -139,6 +156,7 @@ LocalMask LocalMasks::walk_regular(int32_t state) {
 LocalMask LocalMasks::walk(int32_t state, Space& space) const {
   LocalMask mask;
   Groups groups;
+  const bool has_callers = automaton_.states[state].rule != 0;
   std::vector<int32_t> path(size_t(trie_.max_depth()) + 1);
   path[0] = space.open_state(state);
   for (int32_t node = 1; node < trie_.node_count();) {
@@ -149,7 +167,7 @@ LocalMask LocalMasks::walk(int32_t state, Space& space) const {
       continue;
     }
     const Space::Set& reached = space.at(set);
-    if (reached.complete) mask.exits.push_back({node, 0});
+    if (reached.complete) groups.exit(mask, trie_, node, has_callers);
     if (reached.size == 0) {
       node = trie_.end(node);
       continue;

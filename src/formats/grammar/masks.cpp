@@ -17,7 +17,7 @@ Constraint::Parts::Parts(std::shared_ptr<const Automaton> grammar,
 }
 
 const std::shared_ptr<Space>& Constraint::Parts::current_space() {
-  constexpr size_t limit_bytes = size_t{32} << 20;
+  constexpr size_t limit_bytes = size_t{16} << 20;
   if (space_->size_bytes() > limit_bytes) {
     space_ = std::make_shared<Space>(*automaton, needs, spelling);
     masks_.clear();
@@ -35,10 +35,17 @@ void Constraint::Parts::add(Needs& found, int64_t need, int64_t limit,
   for (const int32_t id : tokens) mask[size_t(id) / 64] |= uint64_t(1) << (id % 64);
 }
 
-/// Tokens of the subtree of `node`, where the set stands.
-void Constraint::Parts::compose_subtree(int32_t set, int32_t node, int64_t limit,
-                                        std::span<uint64_t> mask, Needs& found) {
-  if (node != 0) add(found, space_->at(set).total_need(), limit, trie->tokens(node), mask);
+void Constraint::Parts::add(Needs& found, int64_t need, int64_t limit, const TokenSet& tokens,
+                            std::span<uint64_t> mask) const {
+  if (need >= Need::never || tokens.empty()) return;
+  found.least = std::min(found.least, int32_t(need));
+  found.most = std::max(found.most, int32_t(need));
+  if (need <= limit) tokens.add_to(mask);
+}
+
+/// Tokens of the nodes below `node`, where the set stands.
+void Constraint::Parts::compose_below(int32_t set, int32_t node, int64_t limit,
+                                      std::span<uint64_t> mask, Needs& found) {
   const int32_t base = trie->depth(node);
   std::vector<int32_t> path{set};
   for (int32_t at = node + 1; at < trie->end(node);) {
@@ -61,14 +68,13 @@ void Constraint::Parts::compose_config(const Config& config, int64_t limit,
     const int32_t token = automaton->symbols[e].token;
     if (!spelling.has_token(token)) continue;
     const int32_t next = space_->step_symbol(space_->alone(config), token);
-    if (next != Space::dead)
-      add(found, space_->at(next).total_need(), limit, {&token, 1}, mask);
+    if (next != Space::dead) add(found, space_->at(next).total_need(), limit, {&token, 1}, mask);
   }
   if (state.bytes_begin == state.bytes_end) return;
   const LocalMask& local = locals_.find(config.state, *space_);
   const Frame frame = space_->frame(config.frame);
   if (std::max(frame.reach, frame.depth + local.reach) > max_frames)
-    return compose_subtree(space_->alone(config), 0, limit, mask, found);
+    return compose_below(space_->alone(config), 0, limit, mask, found);
   const bool bounded = frame.bounded();
   for (const LocalMask::Group& group : local.groups) {
     const int64_t chars = int64_t(config.count) + group.chars;
@@ -77,20 +83,19 @@ void Constraint::Parts::compose_config(const Config& config, int64_t limit,
       if (chars > frame.max) continue;
       need += spelling.run_cost(std::max<int64_t>(0, frame.min - chars));
     }
-    if (need >= Need::never) continue;
-    found.least = std::min(found.least, int32_t(need));
-    found.most = std::max(found.most, int32_t(need));
-    if (need <= limit) group.tokens.add_to(mask);
+    add(found, need, limit, group.tokens, mask);
   }
+  const bool in_caller = config.frame != Space::bottom;
+  const int32_t caller = in_caller ? space_->resume(config.frame) : Space::dead;
+  if (in_caller && caller == Space::dead) return;
+  const int32_t need = in_caller ? space_->at(caller).total_need() : 0;
+  add(found, need, limit, local.ending, mask);
   for (const LocalMask::Exit& exit : local.exits) {
     const int64_t chars = int64_t(config.count) + exit.chars;
     if (bounded && (chars < frame.min || chars > frame.max)) continue;
-    if (config.frame == Space::bottom) {
-      add(found, 0, limit, trie->tokens(exit.node), mask);
-      continue;
-    }
-    const int32_t caller = space_->resume(config.frame);
-    if (caller != Space::dead) compose_subtree(caller, exit.node, limit, mask, found);
+    if (automaton->states[automaton->starts[state.rule]].counted)
+      add(found, need, limit, trie->tokens(exit.node), mask);
+    if (in_caller) compose_below(caller, exit.node, limit, mask, found);
   }
 }
 
@@ -147,6 +152,13 @@ int32_t Constraint::Parts::after(int32_t set, int32_t token) {
   return space_->at(set).alive() ? set : Space::dead;
 }
 
+size_t Constraint::Parts::size_bytes() const {
+  return locals_.size_bytes() + space_->size_bytes() +
+         masks_.size() * size_t(trie->mask_words()) * sizeof(uint64_t) +
+         automaton->states.size() * (sizeof(Automaton::State) + sizeof(Need)) +
+         automaton->bytes.size() * sizeof(ByteEdge);
+}
+
 Constraint::Constraint(const Grammar& grammar, std::shared_ptr<const Vocabulary> vocabulary)
     : parts_(std::make_shared<Parts>(grammar.automaton_,
                                      std::static_pointer_cast<const TokenTrie>(vocabulary))) {
@@ -157,6 +169,11 @@ Constraint::Constraint(const Grammar& grammar, std::shared_ptr<const Vocabulary>
 }
 
 const Vocabulary& Constraint::vocabulary() const { return *parts_->trie; }
+
+int64_t Constraint::size_bytes() const {
+  const std::lock_guard hold(parts_->lock);
+  return int64_t(parts_->size_bytes());
+}
 
 int64_t Constraint::min_tokens() const { return parts_->needs[0].tokens; }
 

@@ -16,6 +16,7 @@ struct TokenSet {
   std::vector<int32_t> ids;
   std::vector<uint64_t> bits;
 
+  bool empty() const { return ids.empty() && bits.empty(); }
   void add_to(std::span<uint64_t> mask) const;
   void pack(int64_t vocab);
   size_t size_bytes() const { return ids.capacity() * 4 + bits.capacity() * 8; }
@@ -36,6 +37,7 @@ struct LocalMask {
   };
   std::vector<Group> groups;
   std::vector<Exit> exits;
+  TokenSet ending;  // tokens that end where the rule does; in a counted text they are at the exits
   int32_t reach = 0;  // the deepest that groups go, from the rule's own frame
   size_t size_bytes = 0;
 };
@@ -48,8 +50,10 @@ class LocalMasks {
 
   /// Stays valid until the next call.
   const LocalMask& find(int32_t state, Space& space);
+  size_t size_bytes() const { return known_bytes_ + rows_.size() * sizeof(Row); }
 
  private:
+  /// The steps of a state that has many.
   struct Row {
     std::array<int32_t, 256> targets;
     uint32_t loops;  // classes of bytes that all stay in this state
@@ -58,7 +62,8 @@ class LocalMasks {
 
   LocalMask walk_regular(int32_t state);
   LocalMask walk(int32_t state, Space& space) const;
-  const Row& row(int32_t state);
+  /// Null for a state of few edges, which are searched.
+  const Row* row(int32_t state);
 
   const Automaton& automaton_;
   const std::vector<Need>& needs_;
@@ -73,8 +78,8 @@ struct Constraint::Parts {
 
   /// The space to work in, a fresh one when the last has grown large. Under the lock, as all below.
   const std::shared_ptr<Space>& current_space();
-  /// Sets the bits of tokens after which at most `limit` are needed. Returns the fewest and the most
-  /// needed after any token.
+  /// Sets the bits of tokens after which at most `limit` are needed. Returns the fewest and the
+  /// most needed after any token.
   struct Needs {
     int32_t least = Need::never, most = 0;
   };
@@ -82,6 +87,7 @@ struct Constraint::Parts {
   void fill(int32_t set, int64_t remaining, std::span<uint64_t> mask);
   /// The set after a token, or dead.
   int32_t after(int32_t set, int32_t token);
+  size_t size_bytes() const;
 
   std::shared_ptr<const Automaton> automaton;
   std::shared_ptr<const TokenTrie> trie;
@@ -98,10 +104,11 @@ struct Constraint::Parts {
 
   void add(Needs& found, int64_t need, int64_t limit, std::span<const int32_t> tokens,
            std::span<uint64_t> mask) const;
-  void compose_subtree(int32_t set, int32_t node, int64_t limit, std::span<uint64_t> mask,
-                       Needs& found);
-  void compose_config(const Config& config, int64_t limit, std::span<uint64_t> mask,
-                      Needs& found);
+  void add(Needs& found, int64_t need, int64_t limit, const TokenSet& tokens,
+           std::span<uint64_t> mask) const;
+  void compose_below(int32_t set, int32_t node, int64_t limit, std::span<uint64_t> mask,
+                     Needs& found);
+  void compose_config(const Config& config, int64_t limit, std::span<uint64_t> mask, Needs& found);
   const Known& known(int32_t set);
 
   LocalMasks locals_;

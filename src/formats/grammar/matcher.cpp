@@ -112,8 +112,8 @@ bool Matcher::accept_text(std::string_view text) {
 
 void Matcher::rollback(int64_t steps) {
   if (steps < 0 || steps >= int64_t(places_.size()))
-    fail(ErrorKind::invalid_input, "rollback: expected 0 to ", places_.size() - 1,
-         " steps, got ", steps);
+    fail(ErrorKind::invalid_input, "rollback: expected 0 to ", places_.size() - 1, " steps, got ",
+         steps);
   places_.resize(places_.size() - size_t(steps));
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "core/error.h"
@@ -36,7 +37,7 @@ class Meter {
   }
   [[noreturn]] static void exceeded(std::string_view what, int64_t needed, int64_t limit) {
     fail(ErrorKind::invalid_input, "grammar: expected at most ", limit, " ", what, ", got ",
-         needed == unlimited ? std::string_view("far more") : std::string_view("more"),
+         needed == unlimited ? std::string("far more") : concat(needed),
          "; simplify the schema, expression or grammar (budget: ", what, ")");
   }
 
@@ -46,9 +47,7 @@ class Meter {
 };
 
 /// Sums and products that stop at `unlimited`. The arguments must not be negative.
-inline int64_t saturated_sum(int64_t a, int64_t b) {
-  return a > unlimited - b ? unlimited : a + b;
-}
+inline int64_t saturated_sum(int64_t a, int64_t b) { return a > unlimited - b ? unlimited : a + b; }
 inline int64_t saturated_product(int64_t a, int64_t b) {
   if (a == 0 || b == 0) return 0;
   return a > unlimited / b ? unlimited : a * b;

@@ -69,7 +69,8 @@ class Search {
 
   /// Edges for tokens of several bytes.
   void add_words(int32_t s) {
-    constexpr size_t limit = 64;
+    // Enough for names and marks; large automata are enumerations, which bytes lead through.
+    const size_t limit = automaton_.states.size() > 20'000 ? 16 : 64;
     const TokenTrie& trie = *spelling_.trie;
     words_.assign(1, {0, s});
     for (size_t i = 0; i < words_.size() && words_.size() < limit; ++i) {
@@ -82,8 +83,7 @@ class Search {
           const int32_t child = trie.child(node, uint8_t(b));
           if (child < 0) continue;
           words_.emplace_back(child, edge.target);
-          if (trie.depth(child) > 1 && !trie.tokens(child).empty())
-            into_[edge.target].push_back(s);
+          if (trie.depth(child) > 1 && !trie.tokens(child).empty()) into_[edge.target].push_back(s);
         }
       }
     }

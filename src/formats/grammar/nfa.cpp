@@ -18,17 +18,26 @@ class Layer {
     parts_.meter.step();
     const NodeData& data = parts_.at(node);
     switch (data.kind) {
-      case NodeKind::literal: return lay_literal(data.text, from, to);
-      case NodeKind::chars: return lay_chars(data.ranges, from, to);
-      case NodeKind::symbol: nfa_.states[from].symbols.push_back({data.target, to}); return;
-      case NodeKind::sequence: return lay_sequence(data, from, to);
+      case NodeKind::literal:
+        return lay_literal(data.text, from, to);
+      case NodeKind::chars:
+        return lay_chars(data.ranges, from, to);
+      case NodeKind::symbol:
+        nfa_.states[from].symbols.push_back({data.target, to});
+        return;
+      case NodeKind::sequence:
+        return lay_sequence(data, from, to);
       case NodeKind::choice:
         for (const int32_t child : data.children) lay({child}, from, to);
         return;
-      case NodeKind::repeat: return lay_repeat(data, from, to);
-      case NodeKind::joined: return lay_joined(data, from, to);
-      case NodeKind::dfa: return lay_dfa(parts_.dfas[data.target], from, to);
-      case NodeKind::call: return lay_call(data, from, to);
+      case NodeKind::repeat:
+        return lay_repeat(data, from, to);
+      case NodeKind::joined:
+        return lay_joined(data, from, to);
+      case NodeKind::dfa:
+        return lay_dfa(parts_.dfas[data.target], from, to);
+      case NodeKind::call:
+        return lay_call(data, from, to);
     }
   }
 

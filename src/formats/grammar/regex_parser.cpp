@@ -147,19 +147,30 @@ class Parser {
   RegexNode atom(int64_t depth) {
     const char32_t c = peek();
     switch (c) {
-      case '(': return group(depth);
-      case '[': return of_set(char_class());
-      case '.': ++at_; return of_set(line_ends().complement());
-      case '^': ++at_; return {.kind = RegexNode::Kind::begin};
-      case '$': ++at_; return {.kind = RegexNode::Kind::end};
+      case '(':
+        return group(depth);
+      case '[':
+        return of_set(char_class());
+      case '.':
+        ++at_;
+        return of_set(line_ends().complement());
+      case '^':
+        ++at_;
+        return {.kind = RegexNode::Kind::begin};
+      case '$':
+        ++at_;
+        return {.kind = RegexNode::Kind::end};
       case '*':
       case '+':
-      case '?': malformed("something to repeat before a repetition");
-      case '\\': return of_set(escape(false));
+      case '?':
+        malformed("something to repeat before a repetition");
+      case '\\':
+        return of_set(escape(false));
       case '{':
         if (peek(1) >= '0' && peek(1) <= '9') malformed("something to repeat before a repetition");
         break;
-      default: break;
+      default:
+        break;
     }
     ++at_;
     return of_set(set_of({{c, c}}));
@@ -175,7 +186,7 @@ class Parser {
         if (!take('>')) malformed("'>' after the name of a group");
       } else {
         refused(peek() == '=' || peek() == '!' || peek() == '<' ? "lookaround"
-                                                               : "a group with flags");
+                                                                : "a group with flags");
       }
     }
     RegexNode node = alternatives(depth + 1);
@@ -197,8 +208,8 @@ class Parser {
         malformed("a closing bracket for the one");
       }
       const CharSet first = class_atom();
-      const bool single = first.ranges().size() == 1 &&
-                          first.ranges()[0].first == first.ranges()[0].last;
+      const bool single =
+          first.ranges().size() == 1 && first.ranges()[0].first == first.ranges()[0].last;
       if (peek() == '-' && peek(1) != ']' && at_ + 1 < chars_.size()) {
         ++at_;
         const CharSet last = class_atom();
@@ -235,24 +246,50 @@ class Parser {
       return set_of({{value, value}});
     };
     switch (c) {
-      case 'd': ++at_; return digits();
-      case 'D': ++at_; return digits().complement();
-      case 'w': ++at_; return word_chars();
-      case 'W': ++at_; return word_chars().complement();
-      case 's': ++at_; return blanks();
-      case 'S': ++at_; return blanks().complement();
-      case 't': return is('\t');
-      case 'n': return is('\n');
-      case 'r': return is('\r');
-      case 'f': return is('\f');
-      case 'v': return is('\v');
-      case 'a': return is('\a');
-      case 'e': return is(0x1B);
+      case 'd':
+        ++at_;
+        return digits();
+      case 'D':
+        ++at_;
+        return digits().complement();
+      case 'w':
+        ++at_;
+        return word_chars();
+      case 'W':
+        ++at_;
+        return word_chars().complement();
+      case 's':
+        ++at_;
+        return blanks();
+      case 'S':
+        ++at_;
+        return blanks().complement();
+      case 't':
+        return is('\t');
+      case 'n':
+        return is('\n');
+      case 'r':
+        return is('\r');
+      case 'f':
+        return is('\f');
+      case 'v':
+        return is('\v');
+      case 'a':
+        return is('\a');
+      case 'e':
+        return is(0x1B);
       case 'p':
-      case 'P': return category();
-      case 'x': ++at_; return code_point(2);
-      case 'u': ++at_; return unicode();
-      case 'c': ++at_; return control();
+      case 'P':
+        return category();
+      case 'x':
+        ++at_;
+        return code_point(2);
+      case 'u':
+        ++at_;
+        return unicode();
+      case 'c':
+        ++at_;
+        return control();
       case 'b':
         if (in_class) return is('\b');
         refused("\\b");
@@ -260,12 +297,15 @@ class Parser {
       case 'A':
       case 'Z':
       case 'z':
-      case 'G': refused("an anchor of this kind");
-      case 'k': refused("a reference to a group");
+      case 'G':
+        refused("an anchor of this kind");
+      case 'k':
+        refused("a reference to a group");
       case '0':
         if (peek(1) >= '0' && peek(1) <= '9') refused("an octal number");
         return is(0);
-      default: break;
+      default:
+        break;
     }
     if (c >= '1' && c <= '9') refused("a reference to a group");
     if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) malformed("a known escape");
@@ -359,15 +399,18 @@ class Writer {
     using Kind = RegexNode::Kind;
     std::vector<Node> children;
     switch (node.kind) {
-      case Kind::set: return write_(node.set);
+      case Kind::set:
+        return write_(node.set);
       case Kind::begin:
       case Kind::end:
-        fail(ErrorKind::unsupported, where_, ": expected ^ only at the beginning and $ only at the "
+        fail(ErrorKind::unsupported, where_,
+             ": expected ^ only at the beginning and $ only at the "
              "end of the expression, got an anchor elsewhere; write it without");
       case Kind::repeat:
         return builder_.repeat(plain(node.children[0]), node.min, node.max);
       case Kind::sequence:
-      case Kind::choice: break;
+      case Kind::choice:
+        break;
     }
     for (const RegexNode& child : node.children) children.push_back(plain(child));
     return node.kind == Kind::sequence ? builder_.sequence(children) : builder_.choice(children);

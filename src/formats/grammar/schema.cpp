@@ -100,7 +100,7 @@ Node SchemaCompiler::alternatives(const SchemaFacets& facets, const Conjunction&
     // Alone, the branch is what any other reference to it is.
     const ordered_json& base = *conjunction.places[0].schema;
     const bool alone = conjunction.places.size() == 1 && conjunction.decided.empty() &&
-                       base.is_object() && base.size() == 1;
+                       base.is_object() && base.size() == 1 && &base.front() == list.schema;
     if (alone) branch = {{list.at(i)}, {}};
     options.push_back(compile(branch));
   }
@@ -108,22 +108,22 @@ Node SchemaCompiler::alternatives(const SchemaFacets& facets, const Conjunction&
 }
 
 bool SchemaCompiler::admits(const SchemaFacets& facets, const ordered_json& value) {
-  const uint8_t type = value.is_null()      ? null_type
-                       : value.is_boolean() ? boolean_type
-                       : value.is_string()  ? string_type
-                       : value.is_array()   ? array_type
-                       : value.is_object()  ? object_type
-                       : value.is_number_integer() ||
-                               std::floor(value.get<double>()) == value.get<double>()
-                           ? integer_type
-                           : number_type;
+  const uint8_t type =
+      value.is_null()      ? null_type
+      : value.is_boolean() ? boolean_type
+      : value.is_string()  ? string_type
+      : value.is_array()   ? array_type
+      : value.is_object()  ? object_type
+      : value.is_number_integer() || std::floor(value.get<double>()) == value.get<double>()
+          ? integer_type
+          : number_type;
   if (!(facets.types & type)) return false;
   if (value.is_number()) return facets.numbers.contains(decimal_of(value));
   if (value.is_string())
     return !restricts_strings(facets) ||
            content_matches(string_content(facets), value.get_ref<const std::string&>());
-  if ((value.is_array() && (!facets.arrays.empty() || facets.min_items > 0 ||
-                            facets.max_items != unlimited)) ||
+  if ((value.is_array() &&
+       (!facets.arrays.empty() || facets.min_items > 0 || facets.max_items != unlimited)) ||
       (value.is_object() && (facets.implied & object_type)))
     fail(ErrorKind::unsupported, "JSON schema: ", printable(facets.pointer),
          ": enum or const with arrays or objects cannot be combined with keywords about their "
@@ -144,8 +144,7 @@ bool SchemaCompiler::restricts_strings(const SchemaFacets& facets) const {
 }
 
 Node SchemaCompiler::pattern_content(const std::string& pattern, const std::string& where) {
-  return partial_match(builder_,
-                       parse_regex(pattern, builder_.parts().meter.budget(), where),
+  return partial_match(builder_, parse_regex(pattern, builder_.parts().meter.budget(), where),
                        writer_.canonical_writer(), where);
 }
 
@@ -196,7 +195,8 @@ Node SchemaCompiler::string(const SchemaFacets& facets) {
 
 Node SchemaCompiler::array(const SchemaFacets& facets) {
   size_t prefix = 0;
-  for (const SchemaFacets::Array& part : facets.arrays) prefix = std::max(prefix, part.prefix.size());
+  for (const SchemaFacets::Array& part : facets.arrays)
+    prefix = std::max(prefix, part.prefix.size());
   const auto element = [&](size_t index) {
     Conjunction all;
     for (const SchemaFacets::Array& part : facets.arrays) {
@@ -240,9 +240,9 @@ Node SchemaCompiler::array(const SchemaFacets& facets) {
                   : builder_.sequence({writer_.comma(), elements[size_t(i)], tail});
     if (i >= min) tail = builder_.optional(tail);
   }
-  const Node list = builder_.shared(
-      concat(facets.pointer, " (array)"),
-      builder_.sequence({builder_.literal("["), tail, builder_.literal("]")}));
+  const Node list =
+      builder_.shared(concat(facets.pointer, " (array)"),
+                      builder_.sequence({builder_.literal("["), tail, builder_.literal("]")}));
   return min == 0 ? writer_.with_short("[]", list) : list;
 }
 

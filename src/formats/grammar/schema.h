@@ -52,10 +52,10 @@ struct SchemaFacets {
   };
 
   bool possible = true;
-  std::string pointer;         // of the first schema
-  uint8_t types = any_type;    // that every `type` allows
-  bool typed = false;          // some schema has a `type`
-  uint8_t implied = 0;         // types that other keywords speak of
+  std::string pointer;                                        // of the first schema
+  uint8_t types = any_type;                                   // that every `type` allows
+  bool typed = false;                                         // some schema has a `type`
+  uint8_t implied = 0;                                        // types that other keywords speak of
   std::optional<std::vector<nlohmann::ordered_json>> values;  // enum, const
   NumberRange numbers;
   int64_t min_length = 0, max_length = unlimited;

@@ -17,10 +17,14 @@ std::string escaped(std::string_view key) {
 }
 
 constexpr std::array<std::string_view, 24> annotations{
-    "$schema",  "$id",      "id",        "$comment",        "title",           "description",
-    "default",  "examples", "example",   "deprecated",      "readOnly",        "writeOnly",
-    "$defs",    "definitions", "contentMediaType", "contentEncoding", "contentSchema",
-    "discriminator", "externalDocs", "xml", "propertyOrdering", "$anchor", "strict", "enumNames"};
+    "$schema",         "$id",           "id",
+    "$comment",        "title",         "description",
+    "default",         "examples",      "example",
+    "deprecated",      "readOnly",      "writeOnly",
+    "$defs",           "definitions",   "contentMediaType",
+    "contentEncoding", "contentSchema", "discriminator",
+    "externalDocs",    "xml",           "propertyOrdering",
+    "$anchor",         "strict",        "enumNames"};
 
 uint8_t type_bit(const SchemaPlace& place, const ordered_json& name) {
   if (!name.is_string()) place.expected("the name of a type");
@@ -54,7 +58,6 @@ std::string unescaped(std::string_view raw) {
       step.replace(at, 2, step[at + 1] == '0' ? "~" : "/");
   return step;
 }
-
 
 /// The schema a $ref names.
 SchemaPlace referenced(const SchemaPlace& place, const ordered_json& root) {
@@ -99,7 +102,7 @@ class Gatherer {
   SchemaFacets run() {
     for (size_t i = 0; i < open_.size(); ++i) {
       const SchemaPlace place = open_[i];
-      meter_.step(50);
+      meter_.step(500);                                  // compiling it costs that much and more
       if (!seen_.insert(place.schema).second) continue;  // said once, said for good
       if (place.schema->is_boolean()) {
         facets_.possible = facets_.possible && place.schema->get<bool>();
@@ -244,9 +247,7 @@ class Gatherer {
                ? unlimited
                : value.get<int64_t>();
   }
-  void at_least(int64_t& bound, const SchemaPlace& place) {
-    bound = std::max(bound, count(place));
-  }
+  void at_least(int64_t& bound, const SchemaPlace& place) { bound = std::max(bound, count(place)); }
   void at_most(int64_t& bound, const SchemaPlace& place) { bound = std::min(bound, count(place)); }
 
   bool textual(const std::string& key, const SchemaPlace& place) {
@@ -373,8 +374,7 @@ SchemaPlace follow_references(SchemaPlace place, const ordered_json& root) {
   first.expected("a reference that leads somewhere");
 }
 
-SchemaFacets gather_facets(const Conjunction& conjunction, const ordered_json& root,
-                           Meter& meter) {
+SchemaFacets gather_facets(const Conjunction& conjunction, const ordered_json& root, Meter& meter) {
   return Gatherer(conjunction, root, meter).run();
 }
 

@@ -164,9 +164,10 @@ Node SchemaCompiler::object(const SchemaFacets& facets) {
          ": minProperties and maxProperties cannot be enforced beside optional properties; make "
          "them required or remove the bounds");
   if (least > 1)
-    fail(ErrorKind::unsupported, "JSON schema: ", printable(facets.pointer),
-         ": minProperties cannot be enforced beyond one property more than the required ones, since "
-         "names might be the same; name the properties or lower the bound");
+    fail(
+        ErrorKind::unsupported, "JSON schema: ", printable(facets.pointer),
+        ": minProperties cannot be enforced beyond one property more than the required ones, since "
+        "names might be the same; name the properties or lower the bound");
   if (!possible || required > max || (least > 0 && !extra) || min > max) return nothing();
   if (extra) {
     // Optional properties may be left out, but others do not take their place.

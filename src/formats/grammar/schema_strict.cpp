@@ -43,8 +43,7 @@ void check_object(const SchemaPlace& place) {
 
 void check_strict_schema(const ordered_json& schema) {
   const SchemaPlace root{&schema, "#"};
-  if (!schema.is_object() || !is_object_schema(schema))
-    not_strict(root, "a schema of type object");
+  if (!schema.is_object() || !is_object_schema(schema)) not_strict(root, "a schema of type object");
   std::vector<SchemaPlace> open{root};
   while (!open.empty()) {
     const SchemaPlace place = open.back();

@@ -145,8 +145,7 @@ int32_t Space::step_symbol(int32_t set, int32_t token) {
 int32_t Space::close() {
   bool complete = false;
   const auto visit = [&](const Config& config) {
-    if (work_.size() < max_work &&
-        std::find(work_.begin(), work_.end(), config) == work_.end())
+    if (work_.size() < max_work && std::find(work_.begin(), work_.end(), config) == work_.end())
       work_.push_back(config);
   };
   for (size_t i = 0; i < work_.size(); ++i) {
