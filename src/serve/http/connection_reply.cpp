@@ -286,7 +286,7 @@ void Connection::record(int status) {
 void Connection::linger() {
   phase_ = Phase::lingering;
   deadline_after(linger_ms);
-  socket_->shutdown_send();
+  socket_->shutdown_send([self = shared_from_this()] {});
   want_read();
 }
 
