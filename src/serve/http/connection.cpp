@@ -10,6 +10,7 @@ namespace {
 /// Of pipelined requests, read while one is in work.
 constexpr size_t most_input_ahead = 64 << 10;
 constexpr size_t small_read = 4 << 10, body_read = 64 << 10;
+constexpr int64_t slowest_body_bytes_per_ms = 64;
 /// A connection beyond the cap is only there to be told so.
 constexpr int64_t overloaded_timeout_ms = 2000;
 
@@ -114,8 +115,11 @@ void Connection::advance() {
     }
     const bool done = parser_.read_body(input_);
     account_body(parser_.body_size());
-    if (!done) return want_read();
-    on_body();
+    if (done) return on_body();
+    // A large body on a slow line earns its time by arriving.
+    deadline_ = body_began_ + std::chrono::milliseconds(core_.config.body_timeout_ms +
+                                                        body_bytes_ / slowest_body_bytes_per_ms);
+    want_read();
   } catch (const RequestError& error) {
     refuse_request(error);
   } catch (const std::exception& failure) {
@@ -205,6 +209,7 @@ void Connection::receive_body() {
   phase_ = Phase::body;
   if (!head.has_body()) return on_body();
   parser_.body_limit(admission_.route->options.body_limit_bytes.value_or(core_.config.body_bytes));
+  body_began_ = Clock::now();
   deadline_after(core_.config.body_timeout_ms);
   if (head.expects_continue && input_.empty()) {
     const int64_t sent = sent_bytes_;

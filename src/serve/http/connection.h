@@ -99,7 +99,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool streaming_ = false;
   int status_ = 0;
   int64_t received_bytes_ = 0, sent_bytes_ = 0, body_bytes_ = 0;
-  Clock::time_point received_{};
+  Clock::time_point received_{}, body_began_{};
   std::optional<Clock::time_point> first_byte_;
   std::string withheld_;
 

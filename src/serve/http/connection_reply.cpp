@@ -240,7 +240,8 @@ void Connection::write_more() {
 
 void Connection::finish_request() {
   record(status_);
-  if (!keep_connection_ || core_.stopping) return linger();
+  const bool handing_over = core_.draining && core_.config.reuse_port && input_.empty();
+  if (!keep_connection_ || core_.stopping || handing_over) return linger();
   next_request();
 }
 
@@ -286,7 +287,7 @@ void Connection::record(int status) {
 void Connection::linger() {
   phase_ = Phase::lingering;
   deadline_after(linger_ms);
-  socket_->shutdown_send();
+  socket_->shutdown_send([self = shared_from_this()] {});
   want_read();
 }
 

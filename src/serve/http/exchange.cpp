@@ -61,6 +61,8 @@ void EventStream::on_closed(std::function<void(ClosedBecause)> call) {
   state_->on_closed(std::move(call));
 }
 
+void EventStream::summarise(RequestSummary summary) { state_->summarise(std::move(summary)); }
+
 Exchange::Exchange(std::shared_ptr<ExchangeState> state)
     : state_(std::move(state)), guard_(guard_of(state_, false)) {}
 

@@ -58,8 +58,8 @@ class ExchangeState;
 /// first keep-alive), so that fail() before any of them is still a plain HTTP error.
 ///
 /// After the client has left, or after finish() or fail(), sending does nothing and answers false.
-/// Dropping the last handle of an unfinished stream fails it with `internal`; before its first byte,
-/// while a handle of its exchange is left, it is as if it had never begun.
+/// Dropping the last handle of an unfinished stream fails it with `internal`; before its first
+/// byte, while a handle of its exchange is left, it is as if it had never begun.
 class EventStream {
  public:
   /// Appends to the outgoing buffer. False: the stream is over, stop producing.
@@ -87,6 +87,9 @@ class EventStream {
   /// finish().
   void on_closed(std::function<void(ClosedBecause)> call);
 
+  /// As Exchange's.
+  void summarise(RequestSummary summary);
+
  private:
   friend class Exchange;
   explicit EventStream(std::shared_ptr<ExchangeState> state, std::shared_ptr<void> guard);
@@ -110,7 +113,7 @@ class Exchange {
   bool closed() const;
   void on_closed(std::function<void(ClosedBecause)> call);
 
-  /// What the request's log line says of it; the last call wins.
+  /// What the request's log line says of it. Before the answer is complete; the last call wins.
   void summarise(RequestSummary summary);
 
  private:

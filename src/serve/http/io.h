@@ -64,8 +64,8 @@ class Socket {
   virtual void handshake(std::function<void(bool ok)> done) = 0;
   virtual void read_some(char* data, size_t size, Done done) = 0;
   virtual void write_some(const char* data, size_t size, Done done) = 0;
-  /// Says that no more will be sent.
-  virtual void shutdown_send() = 0;
+  /// Says that no more will be sent; `done`, which keeps the socket alive, comes when that is said.
+  virtual void shutdown_send(std::function<void()> done) = 0;
   /// Reads and writes under way end with not ok.
   virtual void close() = 0;
 };

@@ -10,9 +10,10 @@ class PlainSocket : public StreamSocket<Stream> {
   explicit PlainSocket(Stream stream) : StreamSocket<Stream>(std::move(stream)) {}
   bool secure() const override { return false; }
   void handshake(std::function<void(bool)> done) override { done(true); }
-  void shutdown_send() override {
+  void shutdown_send(std::function<void()> done) override {
     boost::system::error_code ignored;
     this->stream_.shutdown(boost::asio::socket_base::shutdown_send, ignored);
+    done();
   }
 };
 

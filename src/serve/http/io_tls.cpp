@@ -24,10 +24,10 @@ class TlsSocket : public StreamSocket<TcpTls> {
         asio::ssl::stream_base::server,
         [done = std::move(done)](boost::system::error_code code) { done(!code); });
   }
-  void shutdown_send() override {
-    // close_notify, so that the client can tell an end from a cut. The socket's close() ends it
-    // when the peer does not answer; the reader then keeps this object alive.
-    stream_.async_shutdown([](boost::system::error_code) {});
+  void shutdown_send(std::function<void()> done) override {
+    // close_notify, so that the client can tell an end from a cut. It waits for the client's own;
+    // close() ends the wait.
+    stream_.async_shutdown([done = std::move(done)](boost::system::error_code) { done(); });
   }
 
  private:

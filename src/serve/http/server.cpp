@@ -62,7 +62,7 @@ class HttpServer::Impl {
     if (!running_ || !core_.config.reuse_port) return;
     // Another process listens on the same port: new connections are to reach it, and clients open
     // new ones when theirs close between requests.
-    homes_[0]->loop.post([this] { listener_->close(); });
+    on_loop(0, [this] { listener_->close(); });
     for (auto& home : homes_)
       home->loop.post([&home = *home] {
         for (const auto& connection : connections_of(home)) connection->close_if_idle();

@@ -46,10 +46,11 @@ struct ServerConfig {
   int64_t stream_buffer_bytes = 1 << 20;  // outgoing, of one stream
 
   int64_t header_timeout_ms = 10'000;  // from a request's first byte to the end of its header
-  int64_t body_timeout_ms = 60'000;    // from there to the end of its body
-  int64_t idle_timeout_ms = 75'000;    // between requests
-  int64_t write_timeout_ms = 30'000;   // without the client taking a byte
-  int64_t keep_alive_ms = 15'000;      // silence before a keep-alive in a reply; 0: none
+  int64_t body_timeout_ms =
+      60'000;  // from there to the end of its body, and 1 ms for each 64 bytes
+  int64_t idle_timeout_ms = 75'000;   // between requests
+  int64_t write_timeout_ms = 30'000;  // without the client taking a byte
+  int64_t keep_alive_ms = 15'000;     // silence before a keep-alive in a reply; 0: none
 
   std::vector<std::string> cors_origins = {};   // "https://chat.example", "*" without credentials
   std::vector<std::string> allowed_hosts = {};  // names beside localhost that Host may hold
