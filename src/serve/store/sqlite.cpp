@@ -210,6 +210,9 @@ class SqliteConnection : public Connection {
     if (no_room || (code & 0xff) == SQLITE_FULL)
       fail(ErrorKind::out_of_memory, place_,
            ": the disk is full; nothing of this change was kept; make room and try again");
+    if (code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_SHMSIZE)
+      fail(ErrorKind::out_of_memory, place_,
+           ": cannot write: no room, a quota, or a failing disk; nothing of this change was kept");
     switch (code & 0xff) {
       case SQLITE_BUSY:
       case SQLITE_LOCKED:
