@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "core/file.h"
+#include "serve/store/database.h"
 #include "tests/cli/json_schema.h"
 #include "tests/cli/run_deepseek.h"
 #include "tests/support/temporary_folder.h"
@@ -120,6 +121,19 @@ TEST_F(StoreVerbs, SpeakChineseToo) {
   EXPECT_NE(run({"key", "create", "a"}, zh).error.find("只显示这一次"), std::string::npos);
   EXPECT_NE(run({"ledger", "verify"}, zh).out.find("末行哈希"), std::string::npos);
   EXPECT_NE(run_deepseek({{"key", "--help"}, "", zh}).out.find("API 密钥"), std::string::npos);
+}
+
+TEST_F(StoreVerbs, AStoreThatAnotherProcessHoldsIsBusy) {
+  run({"key", "create", "a"});
+  store::Database held({.data_path = path});
+  held.write([&](store::Connection&) {
+    const Outcome outcome = run({"key", "create", "b"});
+    EXPECT_EQ(outcome.exit_code, 8);
+    EXPECT_NE(outcome.error.find("the store is locked by another process"), std::string::npos)
+        << outcome.error;
+    EXPECT_EQ(run({"key", "list"}).exit_code, 0);  // readers do not wait
+  });
+  EXPECT_EQ(run_json("key_list", {"key", "list"}).at("keys").size(), 1);
 }
 
 TEST_F(StoreVerbs, ThePasswordOfTheDatabaseIsNotShown) {

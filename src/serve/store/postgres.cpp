@@ -24,11 +24,17 @@ struct ResultDeleter {
 };
 using Result = std::unique_ptr<PGresult, ResultDeleter>;
 
+/// libpq's messages, which end in a line end and are laid out with line ends and tabs.
 std::string one_line(const char* message) {
-  std::string text = message == nullptr ? "" : message;
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  for (char& c : text)
-    if (c == '\n') c = ' ';
+  std::string text;
+  for (const std::string_view rest = message == nullptr ? "" : message; const char c : rest) {
+    const bool blank = c == '\n' || c == '\t' || c == ' ';
+    if (!blank)
+      text += c;
+    else if (!text.empty() && text.back() != ' ')
+      text += ' ';
+  }
+  if (text.ends_with(' ')) text.pop_back();
   return printable(text, 400);
 }
 

@@ -10,6 +10,7 @@
 #include <map>
 
 #include "core/error.h"
+#include "serve/store/digest.h"
 
 namespace deepseek::store {
 namespace {
@@ -135,9 +136,17 @@ class SqliteConnection : public Connection {
       if (!error) std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
     }
     if (error) refuse_system(folder.string(), "cannot make the folder", error.value());
-    const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (file < 0) refuse_system(place_, "cannot open", errno);
+    if (std::filesystem::exists(path, error)) return;
+    // Made under another name and closed before it appears: closing a descriptor of the store
+    // itself would take this process's locks off it.
+    const std::string made = concat(place_, ".new-", random_letters(12));
+    const int file = ::open(made.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (file < 0) refuse_system(place_, "cannot make", errno);
     ::close(file);
+    const bool linked = ::link(made.c_str(), place_.c_str()) == 0;
+    const int code = errno;
+    ::unlink(made.c_str());
+    if (!linked && code != EEXIST) refuse_system(place_, "cannot make", code);
   }
 
   [[noreturn]] static void refuse_system(const std::string& what, std::string_view failed,
@@ -149,7 +158,7 @@ class SqliteConnection : public Connection {
 
   void prepare_session() {
     run_script(
-        "PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; "
+        "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; "
         "PRAGMA journal_size_limit = 67108864");
     const std::string mode = query("PRAGMA journal_mode", {}).at(0).text(0);
     if (mode == "wal") return;
@@ -201,6 +210,9 @@ class SqliteConnection : public Connection {
     if (no_room || (code & 0xff) == SQLITE_FULL)
       fail(ErrorKind::out_of_memory, place_,
            ": the disk is full; nothing of this change was kept; make room and try again");
+    if (code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_SHMSIZE)
+      fail(ErrorKind::out_of_memory, place_,
+           ": cannot write: no room, a quota, or a failing disk; nothing of this change was kept");
     switch (code & 0xff) {
       case SQLITE_BUSY:
       case SQLITE_LOCKED:

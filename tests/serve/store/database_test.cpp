@@ -94,7 +94,7 @@ TEST_P(DatabaseOn, AWriterWaitsForItsTurnAndThenSaysBusy) {
 }
 
 TEST_P(DatabaseOn, ALostSessionIsOpenedAgain) {
-  if (GetParam() != "postgres") GTEST_SKIP() << "a file has no sessions";
+  if (GetParam() != "postgres") return;  // a file has no sessions
   database->write([](Connection& connection) { set_meta_number(connection, "n", 7); });
   PostgresServer::instance()->end_sessions();
   refused(ErrorKind::network, [&] {

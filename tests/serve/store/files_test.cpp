@@ -98,7 +98,7 @@ TEST_P(FilesOn, TidyingRemovesWhatExpiredAndWhatCrashesLeft) {
   upload.write("soon gone");
   const FileRecord expiring = upload.finish();
   const FileRecord kept = files.add("k", "b", "batch", "stays");
-  const fs::path orphan = folder.path() / "files/ab" / std::string(64, 'a');
+  const fs::path orphan = folder.path() / "files/aa" / std::string(64, 'a');
   const fs::path partial = folder.path() / "files/upload-xyz",
                  fresh = folder.path() / "files/upload-new";
   fs::create_directories(orphan.parent_path());

@@ -154,14 +154,14 @@ TEST_P(LedgerOn, ExportsEveryRow) {
 
 TEST_P(LedgerOn, LongLedgersAreReadInPages) {
   database->write([&](Connection& connection) {
-    for (int i = 0; i < 1200; ++i)
+    for (int i = 0; i < 700; ++i)
       Balances::credit(connection, key.id, Credit::top_up, 1, "", *clock.now_ms);
   });
-  EXPECT_EQ(check().rows, 1207);
+  EXPECT_EQ(check().rows, 707);
   EXPECT_EQ(check().problem, "");
   int count = 0;
   Ledger(*database).each(7, "", [&](const LedgerEntry&) { ++count; });
-  EXPECT_EQ(count, 1200);
+  EXPECT_EQ(count, 700);
 }
 
 TEST(CanonicalForm, IsDocumentedByExample) {

@@ -63,11 +63,12 @@ PostgresServer::PostgresServer(fs::path programs)
                              "--locale=C.UTF-8", "--no-sync"}),
             &status, 0);
   if (status != 0) throw std::runtime_error("initdb failed");
-  server_ = start("postgres", {"-D", data, "-k", folder_.string(), "-c", "listen_addresses=", "-c",
-                               "fsync=off", "-c", "max_connections=120"});
+  server_ =
+      start("postgres", {"-D", data, "-k", folder_.string(), "-c", "listen_addresses=", "-c",
+                         "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=120"});
   for (int attempt = 0;; ++attempt) {
     try {
-      store::open_postgres(url("postgres"), 1000);
+      store::open_postgres(url("public"), 1000);
       return;
     } catch (const Error& error) {
       if (attempt == 600) throw;
@@ -107,18 +108,19 @@ pid_t PostgresServer::start(const std::string& program,
   ::_exit(127);
 }
 
-std::string PostgresServer::url(const std::string& database) const {
-  return "postgresql:///" + database + "?user=deepseek&host=" + folder_.string();
+std::string PostgresServer::url(const std::string& schema) const {
+  return "postgresql:///postgres?user=deepseek&host=" + folder_.string() +
+         "&options=-csearch_path%3D" + schema;
 }
 
 std::string PostgresServer::new_database() {
   const std::string name = "test_" + std::to_string(++databases_);
-  store::open_postgres(url("postgres"), 5000)->run_script("CREATE DATABASE " + name);
+  store::open_postgres(url("public"), 5000)->run_script("CREATE SCHEMA " + name);
   return url(name);
 }
 
 void PostgresServer::end_sessions() {
-  store::open_postgres(url("postgres"), 5000)
+  store::open_postgres(url("public"), 5000)
       ->query(
           "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
           "AND usename = 'deepseek'");

@@ -20,14 +20,14 @@ class PostgresServer {
   PostgresServer(const PostgresServer&) = delete;
   PostgresServer& operator=(const PostgresServer&) = delete;
 
-  /// The URL of a new, empty database.
+  /// The URL of a new, empty schema, which is as good as a database and much faster to make.
   std::string new_database();
   /// Ends every session, as a restarting server does.
   void end_sessions();
 
  private:
   explicit PostgresServer(std::filesystem::path programs);
-  std::string url(const std::string& database) const;
+  std::string url(const std::string& schema) const;
   pid_t start(const std::string& program, const std::vector<std::string>& arguments) const;
 
   std::filesystem::path programs_, folder_;
