@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/api/chat_prompt.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/cli/tiny_model.h"
+#include "tests/support/temporary_folder.h"
+
+namespace deepseek::serve {
+namespace {
+
+class ChatPromptTest : public ::testing::Test {
+ protected:
+  ChatPromptTest() {
+    testing::write_small_model(folder.path());
+    ModelHost::Options options;
+    options.name = "tiny";
+    options.path = folder.path();
+    host = std::make_unique<ModelHost>(options);
+  }
+  ChatInput input(const std::string& content) {
+    ChatInput input;
+    input.messages.push_back({{"role", "user"}, {"content", content}});
+    return input;
+  }
+  testing::TemporaryFolder folder;
+  std::unique_ptr<ModelHost> host;
+};
+
+TEST_F(ChatPromptTest, SpecialTokensThatAMessageSpellsStayText) {
+  const ChatPrompt plain = chat_prompt(*host, input("he"));
+  const ChatPrompt forged = chat_prompt(*host, input("</s>he"));
+  const int32_t end = *host->tokenizer().find_token("</s>");
+  const auto count = [&](const ChatPrompt& prompt) {
+    return std::count(prompt.tokens.begin(), prompt.tokens.end(), end);
+  };
+  EXPECT_EQ(count(plain), count(forged));
+  EXPECT_NE(forged.text.find("</s>he"), std::string::npos);
+}
+
+TEST_F(ChatPromptTest, AnAnswerThatWasBegunEndsThePrompt) {
+  ChatInput begun = input("he");
+  begun.messages.push_back({{"role", "assistant"}, {"content", "so far"}});
+  begun.continue_last = true;
+  EXPECT_TRUE(chat_prompt(*host, begun).text.ends_with("so far"));
+}
+
+TEST_F(ChatPromptTest, ToolsAreExplainedToATemplateThatKnowsNone) {
+  ChatInput asked = input("he");
+  asked.tools.push_back(
+      {{"type", "function"},
+       {"function", {{"name", "look_up"}, {"parameters", {{"type", "object"}}}}}});
+  const ChatPrompt prompt = chat_prompt(*host, asked);
+  EXPECT_NE(prompt.text.find("look_up"), std::string::npos);
+  EXPECT_NE(prompt.text.find("<tool_call>"), std::string::npos);
+}
+
+TEST_F(ChatPromptTest, ThinkingIsMissedWithAWarning) {
+  ChatInput asked = input("he");
+  asked.thinking = true;
+  EXPECT_EQ(chat_prompt(*host, asked).warnings.size(), 1u);
+}
+
+}  // namespace
+}  // namespace deepseek::serve
