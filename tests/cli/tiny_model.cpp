@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/random.h"
+#include "formats/byte_level.h"
 #include "formats/safetensors_writer.h"
 #include "model/hf_config.h"
 #include "model/parameters.h"
@@ -18,13 +19,11 @@ namespace {
 constexpr const char* qwen2_pattern =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
-}  // namespace
-
-std::string small_tokenizer() {
+/// The tokenizer whose first tokens are these pieces.
+std::string tokenizer_of(const std::vector<std::string>& pieces) {
   json vocabulary = json::object();
   const auto add = [&](const std::string& piece) { vocabulary[piece] = vocabulary.size(); };
-  for (char c = '!'; c <= '~'; ++c) add(std::string(1, c));
-  add("Ġ");
+  for (const std::string& piece : pieces) add(piece);
   add("he");
   add("Ġhe");
   const size_t first_added = vocabulary.size();
@@ -58,6 +57,31 @@ std::string small_tokenizer() {
       .dump();
 }
 
+}  // namespace
+
+std::string small_tokenizer() {
+  std::vector<std::string> pieces;
+  for (char c = '!'; c <= '~'; ++c) pieces.emplace_back(1, c);
+  pieces.emplace_back("Ġ");
+  return tokenizer_of(pieces);
+}
+
+std::string byte_tokenizer() {
+  std::vector<std::string> pieces;
+  for (int byte = 0; byte < 256; ++byte)
+    pieces.push_back(byte_level_spelling(std::string(1, static_cast<char>(byte))));
+  return tokenizer_of(pieces);
+}
+
+json byte_config() {
+  json config = small_config();
+  config.update({{"vocab_size", 261},
+                 {"max_position_embeddings", 2048},
+                 {"bos_token_id", 258},
+                 {"eos_token_id", 260}});
+  return config;
+}
+
 json small_config() {
   return {{"model_type", "llama"},
           {"architectures", {"LlamaForCausalLM"}},
@@ -83,7 +107,7 @@ void write_small_model(const std::filesystem::path& folder, const json& config) 
     std::ofstream(folder / name, std::ios::binary) << text;
   };
   write("config.json", config.dump());
-  write("tokenizer.json", small_tokenizer());
+  write("tokenizer.json", config["vocab_size"] == 261 ? byte_tokenizer() : small_tokenizer());
   write("tokenizer_config.json",
         json{{"bos_token", "<s>"},
              {"eos_token", "</s>"},

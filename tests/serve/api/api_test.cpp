@@ -20,7 +20,7 @@ using testing::RawClient;
 class Api : public ::testing::Test {
  protected:
   explicit Api(const std::vector<std::string>& keys = {}) {
-    testing::write_small_model(folder.path() / "model");
+    testing::write_small_model(folder.path() / "model", testing::byte_config());
     ModelServerConfig config;
     config.http.listen = {{"127.0.0.1", 0}};
     config.model_name = "tiny";
@@ -180,7 +180,7 @@ TEST_F(Api, ARequiredCallIsOneOfTheToolsWithArgumentsOfItsSchema) {
 }
 
 TEST_F(Api, EchoScoresEveryTokenOfThePrompt) {
-  const std::vector<int> prompt{97, 5, 6, 95, 7};
+  const std::vector<int> prompt{258, 70, 71, 256, 72};
   const json page = answer("/v1/completions", {{"prompt", {prompt}},
                                                {"max_tokens", 1},
                                                {"echo", true},
@@ -211,8 +211,8 @@ TEST_F(Api, TokensTemplatesAndModels) {
   const json rendered = answer("/apply-template", chat());
   EXPECT_EQ(answer("/tokenize", chat())["tokens"], rendered["tokens"]);
   EXPECT_EQ(get("/v1/models")["data"][0]["id"], "tiny");
-  EXPECT_EQ(get("/v1/models/tiny")["max_model_len"], 256);
-  EXPECT_EQ(get("/tokenizer_info")["vocab_size"], 100);
+  EXPECT_EQ(get("/v1/models/tiny")["max_model_len"], 2048);
+  EXPECT_EQ(get("/tokenizer_info")["vocab_size"], 261);
 }
 
 TEST_F(Api, FaultsAreNamed) {
@@ -223,7 +223,7 @@ TEST_F(Api, FaultsAreNamed) {
   expect_error(chat({{"n", 129}}), 422, "n", "128");
   expect_error(chat({{"logit_bias", {{"4711", 1}}}}), 422, "logit_bias", "4711");
   expect_error(chat({{"model", "gpt-9"}}), 404, "model", "gpt-9");
-  expect_error(chat({{"max_tokens", 4000}}), 400, "messages", "256 tokens");
+  expect_error(chat({{"max_tokens", 4000}}), 400, "messages", "2048 tokens");
   expect_error(chat({{"response_format", {{"type", "poem"}}}}), 422, "response_format.type",
                "poem");
   expect_error(
@@ -240,8 +240,9 @@ TEST_F(Api, AClientThatLeavesEndsItsRequest) {
   {
     RawClient client(server->addresses().front());
     client.post("/v1/chat/completions",
-                chat({{"stream", true}, {"ignore_eos", true}, {"max_tokens", 200}}).dump(),
+                chat({{"stream", true}, {"ignore_eos", true}, {"max_tokens", 1500}}).dump(),
                 "Content-Type: application/json\r\n");
+    client.reply_head();
     client.read_until("data: ");
   }
   while (get("/props")["running"] != 0) std::this_thread::yield();

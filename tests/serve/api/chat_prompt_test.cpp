@@ -12,7 +12,7 @@ namespace {
 class ChatPromptTest : public ::testing::Test {
  protected:
   ChatPromptTest() {
-    testing::write_small_model(folder.path());
+    testing::write_small_model(folder.path(), testing::byte_config());
     ModelHost::Options options;
     options.name = "tiny";
     options.path = folder.path();
