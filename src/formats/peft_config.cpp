@@ -33,7 +33,7 @@ class ConfigReader {
  public:
   ConfigReader(std::string_view text, const std::filesystem::path& path)
       : config_(parse_json_object(text, path)),
-        ordered_(nlohmann::ordered_json::parse(text)),
+        ordered_(parse_json<nlohmann::ordered_json>(text, ErrorKind::bad_file, path.string())),
         path_(path) {}
 
   PeftConfig read() {
