@@ -61,6 +61,8 @@ Tensor Conversation::prefill(const std::vector<int32_t>& prompt, const GenerateO
                   last ? StepSpan::Logits::last : StepSpan::Logits::none)
                  .logits;
     at = end;
+    if (options.progress)
+      options.progress({"reading the prompt", int64_t(at), int64_t(prompt.size()), "tokens"});
   }
   return logits;
 }

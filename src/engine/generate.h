@@ -21,6 +21,7 @@ struct GenerateOptions {
   int64_t prefill_chunk = 512;
   /// Asked after every step; true ends the generation with what there is.
   std::function<bool()> cancelled;
+  ProgressSink progress;  // of the prompt
 };
 
 enum class FinishReason { stop, length, cancelled };
