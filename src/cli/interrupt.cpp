@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <string_view>
 
 #include "core/error.h"
 
@@ -13,11 +14,27 @@ namespace {
 
 std::atomic<int> scopes{0};
 std::atomic<int> interrupts{0};
-constexpr int interrupted_exit_code = 130;  // exit_code() is not for signal handlers
+// exit_code() is not for signal handlers.
+constexpr int interrupted_exit_code = 130;
+constexpr int bad_file_exit_code = 3;
 static_assert(std::atomic<int>::is_always_lock_free);
 
 extern "C" void on_interrupt(int) {
   if (scopes.load() == 0 || interrupts.fetch_add(1) >= 1) ::_exit(interrupted_exit_code);
+}
+
+/// A page of a mapped file that is not there any more.
+extern "C" void on_bus_error(int, siginfo_t* info, void*) {
+  constexpr std::string_view message =
+      "deepseek: a mapped model file became shorter, or its disk failed, while it was read; put "
+      "the "
+      "file back and run again\n";
+  if (info->si_code != BUS_ADRERR) {
+    ::signal(SIGBUS, SIG_DFL);
+    return;
+  }
+  if (::write(STDERR_FILENO, message.data(), message.size()) < 0) ::_exit(1);
+  ::_exit(bad_file_exit_code);
 }
 
 }  // namespace
@@ -28,6 +45,10 @@ void handle_signals() {
   ::sigaction(SIGINT, &action, nullptr);
   action.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &action, nullptr);
+  action = {};
+  action.sa_sigaction = on_bus_error;
+  action.sa_flags = SA_SIGINFO;
+  ::sigaction(SIGBUS, &action, nullptr);
 }
 
 InterruptScope::InterruptScope() {

@@ -45,10 +45,10 @@ ModelLocation in_folder(const fs::path& folder, const std::string& name) {
   std::vector<std::string> names;
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, error))
-    if (entry.is_regular_file(error)) names.push_back(entry.path().filename().string());
-  for (const std::string& file : names)
-    if (file.ends_with(".gguf"))
-      return {ModelLocation::Kind::gguf, folder / choose_model_files(name, names, "").front()};
+    if (entry.is_regular_file(error) && entry.path().extension() == ".gguf")
+      names.push_back(entry.path().filename().string());
+  if (!names.empty())
+    return {ModelLocation::Kind::gguf, folder / choose_model_files(name, names, "").front()};
   if (has_file(folder, "tokenizer.json") || has_file(folder, "tokenizer_config.json"))
     return {ModelLocation::Kind::folder, folder};
   fail(ErrorKind::bad_file, folder.string(),

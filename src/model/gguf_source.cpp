@@ -90,6 +90,11 @@ bool GgufSource::has(const std::string& name) const {
          (!place->expert || (tensor->shape.size() == 3 && *place->expert < tensor->shape[0]));
 }
 
+std::string GgufSource::described(const std::string& name) const {
+  const std::optional<GgufPlace> place = gguf_place(name);
+  return concat(file_.path().string(), ": tensor ", place ? place->name : name);
+}
+
 void GgufSource::release(const Weight& raw) { file_.release(raw.row_bytes()); }
 
 }  // namespace deepseek

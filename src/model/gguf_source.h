@@ -23,6 +23,7 @@ class GgufSource : public ParamSource {
   LatentUpWeights latent_up(const std::string& prefix, int64_t heads, int64_t nope, int64_t v,
                             int64_t rank) override;
   bool has(const std::string& name) const override;
+  std::string described(const std::string& name) const override;
   void release(const Weight& raw) override;
 
   /// Tensors of the file that were never asked for, under their names there.

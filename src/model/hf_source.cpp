@@ -97,6 +97,10 @@ LatentUpWeights HfSource::latent_up(const std::string& prefix, int64_t heads, in
   return up;
 }
 
+std::string HfSource::described(const std::string& name) const {
+  return concat(checkpoint_.path().string(), ": tensor ", name);
+}
+
 void HfSource::release(const Weight& raw) { checkpoint_.release(raw.row_bytes()); }
 
 }  // namespace deepseek

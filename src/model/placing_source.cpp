@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/placing_source.h"
 
+#include "ops/block_scales.h"
 #include "ops/tape.h"
 
 namespace deepseek {
@@ -24,7 +25,17 @@ Weight PlacingSource::as_trainable(const std::string& name, const Weight& raw) {
   return Weight::from_tensor(parameter);
 }
 
+void PlacingSource::check(const std::string& name, const Weight& rows, int64_t first) const {
+  if (const std::optional<int64_t> row = row_with_bad_scale(rows))
+    fail(ErrorKind::bad_file, inner_.described(name), ": expected finite scales of its ",
+         format_info(rows.format()).name, " blocks, got NaN or infinity in row ", first + *row,
+         "; the file is damaged, download it again");
+}
+
 Weight PlacingSource::place(const std::string& name, const Weight& raw, Use use) {
+  // A native matrix is checked as it is packed; a mapped one would have to be read for it.
+  const bool packs = placement_ == Placement::native && use == Use::linear;
+  if (placement_ != Placement::mapped && !packs) check(name, raw, 0);
   switch (placement_) {
     case Placement::trainable:
       return as_trainable(name, raw);
@@ -37,7 +48,10 @@ Weight PlacingSource::place(const std::string& name, const Weight& raw, Use use)
     case Placement::native:
       break;
   }
-  if (use == Use::gather) return raw;
+  if (use == Use::gather) {
+    inner_.release(raw);
+    return raw;
+  }
   if (!has_linear_kernel(raw.format())) {
     widened_bytes_ += raw.rows() * raw.cols() * 4 - raw.size_bytes();
     if (notice_)
@@ -45,7 +59,12 @@ Weight PlacingSource::place(const std::string& name, const Weight& raw, Use use)
                      " has no kernel of its own and is held as f32: ", size_text(raw.size_bytes()),
                      " in the file, ", size_text(raw.rows() * raw.cols() * 4), " in memory"));
   }
-  return raw.packed(&arena_, [&](const Weight& rows) { inner_.release(rows); });
+  int64_t first = 0;
+  return raw.packed(&arena_, [&](const Weight& rows) {
+    check(name, rows, first);
+    first += rows.rows();
+    inner_.release(rows);
+  });
 }
 
 Weight PlacingSource::weight(const std::string& name, int64_t rows, int64_t cols, Use use) {

@@ -45,6 +45,9 @@ class PlacingSource : public ParamSource {
 
  private:
   Weight place(const std::string& name, const Weight& raw, Use use);
+  /// Throws bad_file when a block of these rows, the first of which is row `first` of the
+  /// parameter, has a scale that is no number.
+  void check(const std::string& name, const Weight& rows, int64_t first) const;
   Weight as_trainable(const std::string& name, const Weight& raw);
   void count(const Weight& raw);
 

@@ -40,6 +40,8 @@ class ParamSource {
   virtual Weight router(const std::string& name, int64_t rows, int64_t cols) {
     return weight(name, rows, cols, Use::linear);
   }
+  /// What a message calls a parameter: the file and the tensor's name there.
+  virtual std::string described(const std::string& name) const { return "tensor " + name; }
   /// The caller has taken what it needs from a weight that this source gave, or from rows of one:
   /// its mapped pages may leave memory. They stay readable.
   virtual void release(const Weight& /*raw*/) {}

@@ -113,8 +113,8 @@ TEST(Front, AnErrorIsOneLineOrAJsonObjectOnStandardError) {
   EXPECT_EQ(error.at("kind"), "invalid_input");
   EXPECT_EQ(error.at("exit_code"), 2);
   EXPECT_EQ(error.at("message"), "--threads: expected a value from 1 to 1024, got '0'");
-  Call by_variable{{"show", "/nowhere"}};
-  by_variable.environment = {{"DEEPSEEK_JSON", "1"}};
+  Call by_variable{{"show", "org/none"}};
+  by_variable.environment = {{"DEEPSEEK_JSON", "1"}, {"HOME", "/tmp"}};
   EXPECT_EQ(json::parse(run_deepseek(by_variable).error).at("error").at("kind"), "not_found");
 }
 

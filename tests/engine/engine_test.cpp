@@ -78,23 +78,31 @@ TEST_P(EngineCase, ARowsBitsDependOnItsOwnSequenceAlone) {
     EXPECT_EQ(every_row(engine, tokens, {100}), one_by_one) << threads << " threads, one chunk";
     EXPECT_EQ(every_row(engine, tokens, {33, 1, 31, 35}), one_by_one)
         << threads << " threads, chunks";
-    for (int64_t neighbours = 1; neighbours <= 32; neighbours += 31) {
-      const SequenceId mine = engine.add();
-      std::vector<StepSpan> first{{mine, Tokens(tokens.begin(), tokens.begin() + 70)}};
-      std::vector<SequenceId> others;
-      for (int64_t i = 0; i < neighbours; ++i) {
-        others.push_back(engine.add());
-        first.push_back({others.back(), random_tokens(1 + i % 7, 50 + i, vocab)});
-      }
-      ASSERT_TRUE(engine.step(first).has_value());
-      std::vector<StepSpan> second;
-      for (const SequenceId other : others) second.push_back({other, random_tokens(1, 9, vocab)});
-      second.push_back({mine, Tokens(tokens.begin() + 70, tokens.begin() + 71)});
-      const StepResult result = *engine.step(second);
-      EXPECT_EQ(row_of(result.logits, result.first_row.back()), one_by_one[70])
-          << neighbours << " neighbours, " << threads << " threads";
-      engine.drop(mine);
-      for (const SequenceId other : others) engine.drop(other);
+  }
+  // The row beside 0 to 32 others, first and last in the batch.
+  const auto prefilled = [&](const Tokens& prompt) {
+    const SequenceId id = engine.add();
+    EXPECT_TRUE(engine.step(std::vector<StepSpan>{{id, prompt}}).has_value());
+    return id;
+  };
+  const SequenceId mine = prefilled(Tokens(tokens.begin(), tokens.begin() + 70));
+  std::vector<SequenceId> others;
+  for (int64_t i = 0; i < 32; ++i)
+    others.push_back(prefilled(random_tokens(1 + i % 7, 50 + i, vocab)));
+  for (const int threads : {1, 2}) {
+    set_compute_threads(threads);
+    for (size_t rows = 1; rows <= 33; ++rows) {
+      std::vector<StepSpan> step;
+      for (size_t i = 0; i + 1 < rows; ++i)
+        step.push_back({engine.fork(others[i]), random_tokens(1, 9 + i, vocab)});
+      const auto place = rows % 2 == 0 ? step.begin() : step.end();
+      const auto my_row = place - step.begin();
+      step.insert(place, {engine.fork(mine), {tokens[70]}});
+      const StepResult result = *engine.step(step);
+      EXPECT_EQ(row_of(result.logits, result.first_row[static_cast<size_t>(my_row)]),
+                one_by_one[70])
+          << rows << " rows, " << threads << " threads";
+      for (const StepSpan& span : step) engine.drop(span.sequence);
     }
   }
   set_compute_threads(available_cpus());

@@ -175,5 +175,13 @@ TEST_F(HubCacheTest, ModelsOfTheCacheAreFoundByName) {
   EXPECT_EQ(locate_model("starter").path.filename(), "SmolLM2-135M-Instruct.Q4_1.gguf");
 }
 
+TEST(ModelLocation, AGgufFileIsFoundAmongOtherFilesOfItsFolder) {
+  const TemporaryFolder folder;
+  folder.write("golden.safetensors", "numbers");
+  folder.write("model.gguf", "GGUF");
+  const ModelLocation found = locate_model(folder.path().string());
+  EXPECT_EQ(found.path, folder.path() / "model.gguf");
+}
+
 }  // namespace
 }  // namespace deepseek
