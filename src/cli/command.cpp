@@ -42,12 +42,32 @@ bool asks_for_json(std::span<const std::string_view> words) {
          (variable == std::string_view("1") || variable == std::string_view("true"));
 }
 
-/// `as_json` becomes what the flags say.
-int run_verb(std::span<const std::string_view> arguments, bool& as_json) {
+/// How errors are said: what the words and variables promise until the flags could be read.
+struct ErrorStyle {
+  bool as_json;
+  Language language;
+};
+
+ErrorStyle guessed_style(std::span<const std::string_view> words) {
+  ErrorStyle style{asks_for_json(words), language_of_environment()};
+  const char* variable = std::getenv(variable_name(*find_setting("lang")).c_str());
+  if (variable != nullptr && *variable != '\0')
+    style.language = variable == std::string_view("zh") ? Language::zh : Language::en;
+  for (size_t i = 0; i < words.size(); ++i) {
+    const bool split = words[i] == "--lang" && i + 1 < words.size();
+    if (split || words[i].starts_with("--lang="))
+      style.language =
+          (split ? words[i + 1] : words[i].substr(7)) == "zh" ? Language::zh : Language::en;
+  }
+  return style;
+}
+
+/// `style` becomes what the flags say.
+int run_verb(std::span<const std::string_view> arguments, ErrorStyle& style) {
   const Command& command = find_command(arguments.front());
   const Flags flags = Flags::parse(command, arguments.subspan(1));
-  as_json = flags.on("json");
-  Console console(language_from(flags), as_json);
+  style = {flags.on("json"), language_from(flags)};
+  Console console(style.language, style.as_json);
   apply_cpu_level(flags);
   int code = 0;
   if (flags.on("help"))
@@ -58,11 +78,14 @@ int run_verb(std::span<const std::string_view> arguments, bool& as_json) {
   return code;
 }
 
-int report(ErrorKind kind, std::string_view message, bool as_json) {
-  Console console(Language::en, as_json);
+/// Messages are English, as bug reports and searches want them; in Chinese their kind and what to
+/// do about it stand around them.
+int report(ErrorKind kind, std::string_view message, const ErrorStyle& style) {
+  Console console(style.language, style.as_json);
   const int code = exit_code(kind);
-  if (!as_json) {
-    console.notice(printable(message, longest_message_bytes));
+  if (!style.as_json) {
+    console.notice(console.say(concat("error.", error_kind_name(kind)),
+                               printable(message, longest_message_bytes)));
     return code;
   }
   const nlohmann::ordered_json error = {{"error",
@@ -81,6 +104,9 @@ const Command& find_command(std::string_view name) {
     if (command.name == name) return command;
     names.emplace_back(command.name);
   }
+  if (name.starts_with('-'))
+    fail(ErrorKind::invalid_input, "expected a verb before ", name, ", as in 'deepseek VERB ", name,
+         "'; see 'deepseek help'");
   const std::string_view nearest = nearest_name(name, names);
   const std::string hint = nearest.empty() ? "" : concat("did you mean ", nearest, "? ");
   fail(ErrorKind::invalid_input, "unknown verb '", name, "'; ", hint, "see 'deepseek help'");
@@ -99,19 +125,19 @@ int run_command_line(std::span<const std::string_view> arguments) {
   if (words.empty()) words.push_back("help");
   if (words.front() == "-h" || words.front() == "--help") words.front() = "help";
   if (words.front() == "--version") words.front() = "version";
-  bool as_json = asks_for_json(words);
+  ErrorStyle style = guessed_style(words);
   try {
-    return run_verb(words, as_json);
+    return run_verb(words, style);
   } catch (const OutputClosed&) {
     return 0;
   } catch (const Error& error) {
     const bool ours = error.kind() == ErrorKind::internal;
-    return report(error.kind(), concat(error.what(), ours ? please_report : ""), as_json);
+    return report(error.kind(), concat(error.what(), ours ? please_report : ""), style);
   } catch (const std::bad_alloc&) {
     return report(ErrorKind::out_of_memory,
-                  "out of memory; a smaller --ctx or --cache-bytes needs less", as_json);
+                  "out of memory; a smaller --ctx or --cache-bytes needs less", style);
   } catch (const std::exception& error) {
-    return report(ErrorKind::internal, concat(error.what(), please_report), as_json);
+    return report(ErrorKind::internal, concat(error.what(), please_report), style);
   }
 }
 

@@ -27,10 +27,10 @@ constexpr Command rows[] = {
      "deepseek perplexity starter --ids-file windows.json --window 1024 --precision f32",
      run_perplexity},
     {"bench", "MODEL",
-     "prefill decode-tokens depth repeat threads cpu ctx cache-bytes adapter precision",
+     "prefill decode-tokens depth repeat filter threads cpu ctx cache-bytes adapter precision",
      "deepseek bench starter\n"
      "deepseek bench MODEL --prefill 512 --prefill 2048 --depth 0 --depth 4096 --json\n"
-     "deepseek bench kernels --threads 1",
+     "deepseek bench kernels --threads 1 --filter attention",
      run_bench},
     {"tokenize", "MODEL", "text file jsonl add-special parse-special decode skip-special",
      "deepseek tokenize starter --text 'Hello, world'\n"

@@ -53,7 +53,11 @@ std::vector<ConfigEntry> read_config(const std::filesystem::path& path) {
   const std::string content = read_text_file(path, largest_config_bytes);
   YAML::Node root;
   try {
-    root = YAML::Load(content);
+    std::vector<YAML::Node> documents = YAML::LoadAll(content);
+    if (documents.size() > 1)
+      fail(ErrorKind::bad_file, path.string(), ":", documents[1].Mark().line + 1,
+           ": expected one YAML document, got ", documents.size(), "; join them into one map");
+    if (!documents.empty()) root = documents.front();
   } catch (const YAML::Exception& error) {
     fail(ErrorKind::bad_file, path.string(), ":", std::max(1, error.mark.line + 1),
          ": not YAML: ", error.msg);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
 
 #include "cli/config_file.h"
@@ -34,6 +35,10 @@ std::vector<ArgumentName> argument_names(const Command& command) {
   std::vector<std::string> known;
   for (const std::string_view name : flag_names(command)) known.push_back(concat("--", name));
   const std::string flag = extra.substr(0, extra.find('='));
+  if (std::ranges::find(known, flag) != known.end())
+    fail(ErrorKind::invalid_input, command.name, ": ", flag,
+         " stands behind '--', where flags end; put it before; see 'deepseek help ", command.name,
+         "'");
   const std::string_view nearest = nearest_name(flag, known);
   const std::string hint = nearest.empty() ? "" : concat("did you mean ", nearest, "? ");
   fail(ErrorKind::invalid_input, command.name, ": unknown flag '", flag, "'; ", hint,
@@ -154,6 +159,13 @@ std::string Flags::required_argument(std::string_view name) const {
 const Flags::Value* Flags::find(std::string_view name) const {
   const auto found = values_.find(name);
   return found == values_.end() ? nullptr : &found->second;
+}
+
+void Flags::refuse_idle(std::string_view name, bool used, std::string_view partner) const {
+  const Value* value = find(name);
+  if (used || value == nullptr || value->origin != Origin::flag) return;
+  fail(ErrorKind::invalid_input, value->place, ": does nothing without ", partner,
+       "; add it or leave ", value->place, " out");
 }
 
 std::optional<std::string> Flags::text(std::string_view name) const {

@@ -43,6 +43,10 @@ class Flags {
   std::optional<int64_t> size_bytes(std::string_view name) const;
   std::vector<std::string> list(std::string_view name) const;
 
+  /// Throws invalid_input when the command line gives --`name` although it is not `used`: it goes
+  /// with `partner`, such as "--mtp". Variables and config.yaml serve many calls, so they may.
+  void refuse_idle(std::string_view name, bool used, std::string_view partner) const;
+
   /// The configuration file that was read, if any.
   const std::optional<std::filesystem::path>& config_file() const { return config_file_; }
   /// DEEPSEEK_* variables that are no setting.

@@ -31,20 +31,26 @@ std::string rate_text(int64_t tokens, double seconds) {
 
 }  // namespace
 
-TextModelOptions text_model_options(const Flags& flags, Console& console) {
+TextModelOptions model_options(const Flags& flags, Console& console) {
+  apply_threads(flags, console);
   TextModelOptions options;
   if (flags.text("precision").value_or("native") == "f32") options.precision = Precision::f32;
   options.context = flags.integer("ctx").value_or(0);
   options.cache_bytes = flags.size_bytes("cache-bytes").value_or(0);
   if (const auto adapter = flags.text("adapter")) options.adapter = *adapter;
   options.notice = console.notices();
+  options.progress = console.progress();
   return options;
 }
 
 std::unique_ptr<TextModel> open_text_model(const Flags& flags, const std::string& model,
                                            Console& console) {
-  apply_threads(flags);
-  return std::make_unique<TextModel>(model_path(model), text_model_options(flags, console));
+  return std::make_unique<TextModel>(model_path(model), model_options(flags, console));
+}
+
+OpenedEngine open_engine_alone(const Flags& flags, const std::string& model, Console& console) {
+  const CheckpointFiles files = CheckpointFiles::open(model_path(model));
+  return open_engine(files, files.read_config(), model_options(flags, console));
 }
 
 SampleOptions sample_options(const Flags& flags, const GenerationConfig& recommended,
@@ -61,7 +67,8 @@ SampleOptions sample_options(const Flags& flags, const GenerationConfig& recomme
   sample.frequency_penalty = wanted("frequency-penalty", {}, 0);
   sample.presence_penalty = wanted("presence-penalty", {}, 0);
   for (const std::string& bias : flags.list("logit-bias"))
-    sample.logit_bias.insert(parse_bias(bias));
+    if (const auto [id, value] = parse_bias(bias); !sample.logit_bias.emplace(id, value).second)
+      fail(ErrorKind::invalid_input, "--logit-bias: token ", id, " given twice; give it once");
   sample.seed = flags.given("seed") ? uint64_t(*flags.integer("seed")) : default_seed;
   sample.temperature = 0;
   if (!asked && !recommended.do_sample.value_or(false)) return sample;

@@ -31,13 +31,7 @@ std::vector<int64_t> list_of(const json& value, const std::string& where) {
 }
 
 json read_array(const std::filesystem::path& path) {
-  const std::string text = read_text_file(path);
-  json value;
-  try {
-    value = json::parse(text);
-  } catch (const json::exception& error) {
-    fail(ErrorKind::bad_file, path.string(), ": expected JSON, got ", json_error_text(error));
-  }
+  json value = parse_json(read_input_file(path), ErrorKind::bad_file, path.string());
   if (!value.is_array())
     fail(ErrorKind::bad_file, path.string(), ": expected a list of lists of token ids, got a JSON ",
          value.type_name());
@@ -49,6 +43,13 @@ IdLists lists_of(const json& value, const std::filesystem::path& path) {
   for (size_t i = 0; i < value.size(); ++i)
     lists.push_back(list_of(value[i], concat(path.string(), ": [", i, "]")));
   return lists;
+}
+
+void check_id(int64_t id, int64_t vocab, const std::string& where, const char* expected) {
+  if (id >= 0 && id < vocab) return;
+  fail(ErrorKind::bad_file, where, ": expected ", expected, " from 0 to ", vocab - 1,
+       ", which is this model's vocabulary, got ", id,
+       "; were the ids made with the tokenizer of another model?");
 }
 
 }  // namespace
@@ -64,19 +65,25 @@ IdLists read_id_lists_or_list(const std::filesystem::path& path) {
 }
 
 std::vector<std::vector<int32_t>> as_token_ids(const IdLists& lists,
-                                               const std::filesystem::path& path) {
+                                               const std::filesystem::path& path, int64_t vocab) {
   std::vector<std::vector<int32_t>> ids;
   for (size_t i = 0; i < lists.size(); ++i) {
     ids.emplace_back();
     for (size_t t = 0; t < lists[i].size(); ++t) {
-      const int64_t id = lists[i][t];
-      if (id < 0 || id > std::numeric_limits<int32_t>::max())
-        fail(ErrorKind::bad_file, path.string(), ": [", i, "][", t, "]: expected a token id, got ",
-             id);
-      ids.back().push_back(int32_t(id));
+      check_id(lists[i][t], vocab, concat(path.string(), ": [", i, "][", t, "]"), "a token id");
+      ids.back().push_back(int32_t(lists[i][t]));
     }
   }
   return ids;
+}
+
+void check_labels(const IdLists& lists, const std::filesystem::path& path, int64_t vocab) {
+  constexpr int64_t left_out = -100;
+  for (size_t i = 0; i < lists.size(); ++i)
+    for (size_t t = 0; t < lists[i].size(); ++t)
+      if (lists[i][t] != left_out)
+        check_id(lists[i][t], vocab, concat(path.string(), ": [", i, "][", t, "]"),
+                 "-100 or a token id");
 }
 
 }  // namespace deepseek::cli

@@ -10,7 +10,6 @@
 
 #include "core/error.h"
 #include "core/file.h"
-#include "formats/json.h"
 
 namespace deepseek::cli {
 namespace {
@@ -40,7 +39,7 @@ std::string text_input(const Flags& flags) {
   if (flags.given("text") && flags.given("file"))
     fail(ErrorKind::invalid_input, "--text and --file: give one of them");
   if (const auto text = flags.text("text")) return *text;
-  if (const auto file = flags.text("file")) return read_text_file(*file);
+  if (const auto file = flags.text("file")) return read_input_file(*file);
   return read_standard_input();
 }
 
@@ -71,16 +70,17 @@ void answer_lines(Console& console,
                   const std::function<nlohmann::json(const std::string& line)>& answer) {
   LineReader lines;
   const auto flush = [&] { console.flush(); };
+  const ProgressSink progress = console.progress();
+  int64_t answered = 0;
   while (const auto line = lines.next(flush)) {
     nlohmann::json result;
     try {
       result = answer(*line);
     } catch (const Error& error) {
       result = {{"error", error.what()}};
-    } catch (const nlohmann::json::exception& error) {
-      result = {{"error", json_error_text(error)}};
     }
     console.line(result.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    progress({"answering", ++answered, 0, "lines"});
   }
 }
 

@@ -30,7 +30,7 @@ class LineReader {
 };
 
 /// Answers each line of standard input with one line: what `answer` makes of its text, or
-/// {"error": "…"} when it throws an Error or a JSON exception. Flushed before waiting for more.
+/// {"error": "…"} when it throws an Error. Flushed before waiting for more.
 void answer_lines(Console& console,
                   const std::function<nlohmann::json(const std::string& line)>& answer);
 

@@ -22,6 +22,17 @@ constexpr std::array rows{
     MessageRow{"exit.busy", "busy: port, lock", "忙：端口或锁被占用"},
     MessageRow{"exit.interrupted", "interrupted", "被中断"},
 
+    MessageRow{"error.internal", "{}", "内部错误：{}"},
+    MessageRow{"error.invalid_input", "{}", "用法有误：{}（'deepseek help 命令' 列出用法）"},
+    MessageRow{"error.bad_file", "{}", "文件有误：{}（请检查或重新下载该文件）"},
+    MessageRow{"error.not_found", "{}", "未找到：{}（'deepseek list' 列出已有模型）"},
+    MessageRow{"error.unsupported", "{}", "不支持：{}"},
+    MessageRow{"error.out_of_memory", "{}",
+               "内存、缓存或磁盘不足：{}（请释放空间，或减小 --ctx、--cache-bytes）"},
+    MessageRow{"error.network", "{}", "网络错误：{}（请检查网络或代理）"},
+    MessageRow{"error.busy", "{}", "忙：{}（请稍后重试）"},
+    MessageRow{"error.interrupted", "{}", "被中断：{}"},
+
     MessageRow{"origin.default", "default", "默认"},
     MessageRow{"origin.file", "file", "文件"},
     MessageRow{"origin.environment", "environment", "环境变量"},
@@ -30,6 +41,10 @@ constexpr std::array rows{
     MessageRow{"config.no_file", "Settings (no config.yaml):", "设置（没有 config.yaml）："},
     MessageRow{"config.ignored", "{} is no setting of deepseek and is ignored",
                "{} 不是 deepseek 的设置，已忽略"},
+
+    MessageRow{"threads.capped",
+               "--threads {}: this process may run on {} CPUs; that many are used",
+               "--threads {}：本进程可用 {} 个 CPU，按此数运行"},
 
     MessageRow{"list.empty", "the model cache {} is empty", "模型缓存 {} 为空"},
     MessageRow{"rm.question", "Delete {} ({} files, {})? [y/N]", "删除 {}（{} 个文件，{}）？[y/N]"},
@@ -138,8 +153,11 @@ constexpr std::array rows{
                "a window is not scored",
                "共计分 {} 个词元，{} 个窗口，窗口长 {}，步长 {}；窗口的第一个词元不计分"},
     MessageRow{"perplexity.rate", "{} tokens/s", "{} 词元/秒"},
-    MessageRow{"bench.machine", "{}, {} threads, reads {} GB/s; {} MB of weights a token",
-               "{}，{} 线程，内存读取 {} GB/s；每个词元 {} MB 权重"},
+    MessageRow{"bench.machine",
+               "{}, {} threads, reads {} GB/s, computes f32 {} and bytes {} GFLOP/s; {} MB of "
+               "weights a token",
+               "{}，{} 线程，内存读取 {} GB/s，f32 计算 {} GFLOP/s，字节计算 {} GFLOP/s；"
+               "每个词元 {} MB 权重"},
     MessageRow{"bench.prefill", "prefill {} tokens at depth {}: {} tokens/s ({} to {}), {}",
                "预填充 {} 个词元，深度 {}：{} 词元/秒（{} 至 {}），{}"},
     MessageRow{"bench.decode", "decode {} tokens at depth {}: {} tokens/s ({} to {}), {}",
@@ -148,7 +166,9 @@ constexpr std::array rows{
     MessageRow{"bench.ceilings",
                "{}, {} threads; at most: read {} GB/s, f32 {} GOP/s, bytes {} GOP/s",
                "{}，{} 个线程；上限：读取 {} GB/s，f32 {} GOP/s，字节 {} GOP/s"},
-    MessageRow{"bench.flops", "{} GFLOP/s", "{} GFLOP/s"},
+    MessageRow{"bench.flops", "{} GFLOP/s, {}% of {}", "{} GFLOP/s，{}%（{}）"},
+    MessageRow{"bench.float_peak", "f32 arithmetic", "f32 算力"},
+    MessageRow{"bench.byte_peak", "byte arithmetic", "字节算力"},
     MessageRow{"convert.done", "{} tensors, {}, written to {}", "已将 {} 个张量（{}）写入 {}"},
     MessageRow{"trace.done", "{} tensors written to {}", "已将 {} 个张量写入 {}"},
 

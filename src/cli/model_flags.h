@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include "cli/console.h"
 #include "cli/flags.h"
 
 namespace deepseek::cli {
@@ -12,7 +13,8 @@ namespace deepseek::cli {
 /// alone.
 std::filesystem::path model_path(const std::string& model);
 
-/// Sets the compute threads by --threads.
-void apply_threads(const Flags& flags);
+/// Sets the compute threads by --threads, but no more than there are CPUs for: more only wait for
+/// each other, and results are the same with any number.
+void apply_threads(const Flags& flags, Console& console);
 
 }  // namespace deepseek::cli

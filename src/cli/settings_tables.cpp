@@ -90,6 +90,7 @@ constexpr std::array rows{
     Setting{"decode-tokens", "N", Kind::integer, Scope::call, "64", 1, 1e6},
     Setting{"depth", "TOKENS", Kind::list},
     Setting{"repeat", "N", Kind::integer, Scope::call, "5", 1, 1000},
+    Setting{"filter", "TEXT", Kind::text},
     Setting{"type", "TYPE", Kind::text},
     Setting{"force", "", Kind::boolean},
     Setting{"revision", "REV", Kind::text, Scope::call, "main"},

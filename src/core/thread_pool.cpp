@@ -14,7 +14,7 @@ namespace {
 thread_local bool inside_loop = false;
 
 /// About 50 microseconds: longer than the serial gaps inside one decoded token.
-constexpr int spins_before_sleep = 20000;
+constexpr int most_spins = 20000;
 
 inline void relax() {
 #if defined(__x86_64__)
@@ -37,6 +37,7 @@ std::mutex& pool_mutex() {
 ThreadPool::ThreadPool(int threads) {
   if (threads < 1 || threads > 1024)
     fail(ErrorKind::invalid_input, "threads: expected 1 to 1024, got ", threads);
+  spins_before_sleep_ = threads > available_cpus() ? 0 : most_spins;
   workers_.reserve(static_cast<size_t>(threads) - 1);
   for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
 }
@@ -70,7 +71,7 @@ void ThreadPool::run_parts(int thread) {
 void ThreadPool::work(int thread) {
   uint64_t seen = 0;
   for (;;) {
-    for (int i = 0; i < spins_before_sleep && generation_.load() == seen; ++i) relax();
+    for (int i = 0; i < spins_before_sleep_ && generation_.load() == seen; ++i) relax();
     if (generation_.load() == seen) {
       std::unique_lock lock(mutex_);
       ++sleeping_;
@@ -107,7 +108,7 @@ void ThreadPool::parallel_for(int64_t count, int64_t grain,
   if (sleeping_.load() > 0) wake_.notify_all();
   run_parts(0);
   for (int i = 0; unfinished_.load() > 0; ++i) {
-    if (i < spins_before_sleep)
+    if (i < spins_before_sleep_)
       relax();
     else
       std::this_thread::yield();

@@ -13,7 +13,8 @@
 namespace deepseek {
 
 /// A fixed set of threads that run one parallel loop at a time. Workers spin briefly between loops,
-/// since a decoded token needs a few hundred of them, then sleep.
+/// since a decoded token needs a few hundred of them, then sleep; without spinning where there are
+/// more threads than CPUs, as one that spins keeps another from its work.
 class ThreadPool {
  public:
   /// `threads` counts the calling thread; at least 1.
@@ -34,6 +35,7 @@ class ThreadPool {
   void work(int thread);
   void run_parts(int thread);
 
+  int spins_before_sleep_;
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable wake_;

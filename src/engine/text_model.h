@@ -9,25 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "core/progress.h"
-#include "engine/engine.h"
+#include "engine/open_engine.h"
 #include "formats/chat_template.h"
 #include "formats/tokenizer.h"
 #include "model/generation_config.h"
 
 namespace deepseek {
-
-/// `f32`: weights dequantised, f32 arithmetic and cache, the reference. `native`: weights in the
-/// format they are stored in, bf16 cache.
-enum class Precision { f32, native };
-
-struct TextModelOptions {
-  Precision precision = Precision::native;
-  int64_t context = 0;      // tokens; 0: what the model was trained for
-  int64_t cache_bytes = 0;  // 0: what the context takes, at most a quarter of memory
-  std::optional<std::filesystem::path> adapter;
-  NoticeSink notice;
-};
 
 /// Everything of a checkpoint that turns text into text: tokenizer, chat template, recommended
 /// sampling, weights and the engine that runs them.

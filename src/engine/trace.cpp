@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <map>
 
 #include "engine/engine.h"
@@ -39,7 +40,9 @@ class Pieces {
 /// Keeps what a forward pass shows, under the trace's names, over one or many steps.
 class Recorder : public Probe {
  public:
-  Recorder(size_t list, bool enabled) : list_(list), enabled_(enabled) {}
+  /// `on_layer` is called after each layer with its number.
+  Recorder(size_t list, bool enabled, std::function<void(int64_t)> on_layer)
+      : list_(list), enabled_(enabled), on_layer_(std::move(on_layer)) {}
 
   void embedded(const Tensor& hidden_td) override {
     keep(concat("hidden.", list_, ".in"), hidden_td);
@@ -58,6 +61,7 @@ class Recorder : public Probe {
   }
   void layer_done(int64_t layer, const Tensor& hidden_td) override {
     keep(concat("hidden.", list_, '.', layer), hidden_td);
+    on_layer_(layer);
   }
 
   void keep(const std::string& name, const Tensor& tensor) {
@@ -70,6 +74,7 @@ class Recorder : public Probe {
  private:
   size_t list_;
   bool enabled_;
+  std::function<void(int64_t)> on_layer_;
   std::map<std::string, Pieces> pieces_;
 };
 
@@ -108,15 +113,19 @@ void check(const std::vector<std::vector<int32_t>>& lists, const TraceOptions& o
 class Tracer {
  public:
   Tracer(const std::shared_ptr<const Transformer>& model, const TraceOptions& options,
-         std::vector<NamedTensor>& out)
-      : model_(model), options_(options), out_(out) {}
+         int64_t total_tokens, std::vector<NamedTensor>& out)
+      : model_(model), options_(options), total_tokens_(total_tokens), out_(out) {}
 
   /// The list's losses as they enter the mean that is differentiated.
   Tensor run(size_t i, const std::vector<int32_t>& tokens) {
-    Recorder recorder(i, options_.hidden);
+    step_tokens_ = int64_t(tokens.size());
+    Recorder recorder(i, options_.hidden, [&](int64_t layer) {
+      report(step_tokens_ * (layer + 1) / model_->config().num_hidden_layers);
+    });
     const Tensor hidden_td = options_.cache_prefill
                                  ? through_cache(tokens, &recorder)
                                  : model_->forward(Batch::one(tokens), nullptr, &recorder);
+    if (!options_.cache_prefill) done_tokens_ += step_tokens_;
     const Tensor normed_td = model_->norm(hidden_td);
     recorder.keep(concat("hidden.", i, ".norm"), normed_td);
     recorder.write(out_);
@@ -134,6 +143,12 @@ class Tracer {
   }
 
  private:
+  /// Tells of what is done: whole steps, and `part` of the tokens of the one under way.
+  void report(int64_t part) const {
+    if (options_.progress)
+      options_.progress({"tracing", done_tokens_ + part, total_tokens_, "tokens"});
+  }
+
   Tensor through_cache(const std::vector<int32_t>& tokens, Probe* probe) {
     Engine engine = make_engine();
     const SequenceId sequence = engine.add();
@@ -142,6 +157,7 @@ class Tracer {
       const size_t size =
           at == 0 ? std::min<size_t>(static_cast<size_t>(*options_.cache_prefill), tokens.size())
                   : 1;
+      step_tokens_ = int64_t(size);
       Tensor states;
       require_room(
           engine.step(std::vector<StepSpan>{{sequence,
@@ -150,6 +166,7 @@ class Tracer {
                       probe, &states));
       hidden.add(states);
       at += size;
+      done_tokens_ += step_tokens_;
     }
     return hidden.joined();
   }
@@ -197,6 +214,8 @@ class Tracer {
       const int64_t best = argmax_rows(result.logits).front();
       generated.push_back(best);
       next = {static_cast<int32_t>(best)};
+      ++done_tokens_;
+      report(0);
     }
     out_.push_back({concat("generated.", i),
                     Tensor::from({options_.generate}, std::span<const int64_t>(generated))});
@@ -204,6 +223,8 @@ class Tracer {
 
   const std::shared_ptr<const Transformer>& model_;
   const TraceOptions& options_;
+  int64_t total_tokens_;
+  int64_t done_tokens_ = 0, step_tokens_ = 0;
   std::vector<NamedTensor>& out_;
 };
 
@@ -215,7 +236,9 @@ std::vector<NamedTensor> trace(const std::shared_ptr<const Transformer>& model,
                                const std::vector<NamedParameter>& parameters) {
   check(lists, options);
   std::vector<NamedTensor> out;
-  Tracer tracer(model, options, out);
+  int64_t total_tokens = 0;
+  for (const auto& list : lists) total_tokens += int64_t(list.size()) + options.generate;
+  Tracer tracer(model, options, total_tokens, out);
   if (!options.grad) {
     for (size_t i = 0; i < lists.size(); ++i) tracer.run(i, lists[i]);
     return out;

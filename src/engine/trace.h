@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/progress.h"
 #include "model/placing_source.h"
 #include "model/transformer.h"
 
@@ -33,6 +34,7 @@ struct TraceOptions {
   int64_t generate = 0;
   DType cache_dtype = DType::f32;
   int64_t cache_bytes = int64_t{1} << 30;
+  ProgressSink progress;  // tokens; may throw to end the work
 };
 
 /// One independent run per token list; i in the names counts the lists. `parameters` are those

@@ -27,6 +27,7 @@ RenderedPrompt ChatTemplate::run(std::optional<std::time_t> now, const Read& rea
   if (given.as_dict() == nullptr)
     fail(ErrorKind::invalid_input, name_, ": a context must be a JSON object, got ",
          jinja::type_name(given));
+  interpreter.allow_for(interpreter.made_bytes());
   jinja::Dict context = *given.as_dict();
   for (auto& [key, value] : context.entries)
     if (key.as_text()->bytes.ends_with("_token") && value.as_text() != nullptr)

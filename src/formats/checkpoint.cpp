@@ -135,6 +135,11 @@ const SafetensorsEntry* Checkpoint::find(std::string_view name) const {
   return at ? &entry(*at) : nullptr;
 }
 
+const std::filesystem::path& Checkpoint::file_of(std::string_view name) const {
+  const Location* at = locate(name);
+  return at ? shards_[at->shard].path() : path_;
+}
+
 Tensor Checkpoint::tensor(std::string_view name) const {
   const Location* at = locate(name);
   if (at == nullptr)

@@ -29,6 +29,9 @@ class Checkpoint {
   std::vector<std::string_view> names() const;
   int64_t size_bytes() const;  // of all tensors
 
+  /// The file that holds a tensor; path() when there is no such tensor.
+  const std::filesystem::path& file_of(std::string_view name) const;
+
   bool has(std::string_view name) const { return locate(name) != nullptr; }
   /// Null when there is no such tensor.
   const SafetensorsEntry* find(std::string_view name) const;

@@ -5,12 +5,32 @@
 #include <string>
 #include <vector>
 
-#include "core/error.h"
 #include "core/file.h"
 
 namespace deepseek {
 
 using nlohmann::json;
+
+namespace {
+
+std::string prefix(std::string_view where) { return where.empty() ? "" : concat(where, ": "); }
+
+/// Brackets alone decide, so that no document is built before the depth is known.
+void check_depth(std::string_view text, ErrorKind kind, std::string_view where) {
+  int depth = 0;
+  bool in_string = false;
+  for (size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (c == '"') in_string = !in_string;
+    if (in_string && c == '\\') ++at;
+    if (in_string) continue;
+    if (c == ']' || c == '}') --depth;
+    if ((c == '[' || c == '{') && ++depth > max_json_depth)
+      fail(kind, prefix(where), "expected JSON nested at most ", max_json_depth, " deep, got more");
+  }
+}
+
+}  // namespace
 
 std::string json_error_text(const json::exception& error) {
   std::string_view text = error.what();
@@ -19,13 +39,23 @@ std::string json_error_text(const json::exception& error) {
   return printable(text);
 }
 
+template <class Json>
+Json parse_json(std::string_view text, ErrorKind kind, std::string_view where) {
+  check_depth(text, kind, where);
+  try {
+    return Json::parse(text);
+  } catch (const json::exception& error) {
+    fail(kind, prefix(where), "expected JSON, got ", json_error_text(error));
+  }
+}
+
+template json parse_json(std::string_view, ErrorKind, std::string_view);
+template nlohmann::ordered_json parse_json(std::string_view, ErrorKind, std::string_view);
+
 json parse_json_object(std::string_view text, const std::filesystem::path& path) {
-  constexpr int max_depth = 64;
+  check_depth(text, ErrorKind::bad_file, path.string());
   std::vector<std::set<std::string>> keys_of_open_objects;
-  const auto check = [&](int depth, json::parse_event_t event, json& value) {
-    if (depth > max_depth)
-      fail(ErrorKind::bad_file, path.string(), ": expected JSON nested at most ", max_depth,
-           " deep, got more; the file is not what its name says");
+  const auto check = [&](int /*depth*/, json::parse_event_t event, json& value) {
     if (event == json::parse_event_t::object_start) keys_of_open_objects.emplace_back();
     if (event == json::parse_event_t::object_end) keys_of_open_objects.pop_back();
     if (event == json::parse_event_t::key &&

@@ -5,11 +5,23 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "core/error.h"
+
 namespace deepseek {
 
+/// Levels that JSON of unknown origin may nest, so that no walk over it runs out of stack.
+inline constexpr int max_json_depth = 200;
+
+/// Any JSON value of unknown origin. Throws `kind`, naming `where` unless it is empty, for what is
+/// no JSON and for nesting deeper than max_json_depth.
+template <class Json = nlohmann::json>
+Json parse_json(std::string_view text, ErrorKind kind, std::string_view where);
+extern template nlohmann::json parse_json(std::string_view, ErrorKind, std::string_view);
+extern template nlohmann::ordered_json parse_json(std::string_view, ErrorKind, std::string_view);
+
 /// JSON of unknown origin. Throws bad_file naming `path` and the line of what is wrong: syntax,
-/// invalid UTF-8, the same key twice in one object, nesting deeper than 64, or anything but an
-/// object at the top.
+/// invalid UTF-8, the same key twice in one object, nesting deeper than max_json_depth, or anything
+/// but an object at the top.
 nlohmann::json parse_json_object(std::string_view text, const std::filesystem::path& path);
 
 /// parse_json_object on the content of a file of at most 256 MiB.

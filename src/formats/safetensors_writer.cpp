@@ -53,10 +53,9 @@ int64_t TensorSpec::size_bytes() const {
   return size;
 }
 
-SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path,
-                                     std::vector<TensorSpec> tensors,
+SafetensorsWriter::SafetensorsWriter(AtomicFile file, std::vector<TensorSpec> tensors,
                                      const SafetensorsMetadata& metadata)
-    : path_(path.string()), file_(path) {
+    : path_(file.path().string()), file_(std::move(file)) {
   std::ranges::sort(tensors, [](const TensorSpec& a, const TensorSpec& b) {
     return std::pair(-type_rank(a.dtype), a.name) < std::pair(-type_rank(b.dtype), b.name);
   });
@@ -155,10 +154,15 @@ void CheckpointWriter::commit() {
 void write_safetensors(const std::filesystem::path& path,
                        const std::map<std::string, Tensor>& tensors,
                        const SafetensorsMetadata& metadata) {
+  write_safetensors(AtomicFile(path), tensors, metadata);
+}
+
+void write_safetensors(AtomicFile file, const std::map<std::string, Tensor>& tensors,
+                       const SafetensorsMetadata& metadata) {
   std::vector<TensorSpec> specs;
   for (const auto& [name, tensor] : tensors)
     specs.push_back({name, tensor.dtype(), tensor.shape()});
-  SafetensorsWriter writer(path, std::move(specs), metadata);
+  SafetensorsWriter writer(std::move(file), std::move(specs), metadata);
   for (const auto& [name, tensor] : tensors) writer.write(name, tensor);
   writer.commit();
 }

@@ -34,6 +34,10 @@ class SafetensorsWriter {
  public:
   /// Throws invalid_input when two tensors have the same name or a shape does not fit 63 bits.
   SafetensorsWriter(const std::filesystem::path& path, std::vector<TensorSpec> tensors,
+                    const SafetensorsMetadata& metadata = {{"format", "pt"}})
+      : SafetensorsWriter(AtomicFile(path), std::move(tensors), metadata) {}
+  /// Into a file that nothing was written to yet.
+  SafetensorsWriter(AtomicFile file, std::vector<TensorSpec> tensors,
                     const SafetensorsMetadata& metadata = {{"format", "pt"}});
 
   /// Throws internal unless the tensor was declared with that many bytes and not written yet.
@@ -75,6 +79,8 @@ class CheckpointWriter {
 };
 
 /// One file with all of `tensors`.
+void write_safetensors(AtomicFile file, const std::map<std::string, Tensor>& tensors,
+                       const SafetensorsMetadata& metadata = {{"format", "pt"}});
 void write_safetensors(const std::filesystem::path& path,
                        const std::map<std::string, Tensor>& tensors,
                        const SafetensorsMetadata& metadata = {{"format", "pt"}});

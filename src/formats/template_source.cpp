@@ -5,7 +5,10 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "formats/builtin_templates.h"
+#include "formats/gguf.h"
 #include "formats/json.h"
+#include "formats/tokenizer.h"
 
 namespace deepseek {
 namespace {
@@ -107,6 +110,51 @@ TemplateSource read_template_source(const fs::path& folder) {
   if (const fs::path path = folder / "special_tokens_map.json"; fs::exists(path))
     read_special_tokens(source, path, read_json_object(path));
   return source;
+}
+
+namespace {
+
+std::string piece_or_empty(const Tokenizer& tokenizer, std::optional<int32_t> id) {
+  return id ? tokenizer.token_piece(*id) : std::string();
+}
+
+TemplateSource or_builtin(TemplateSource source, const std::string& model,
+                          const Tokenizer& tokenizer) {
+  if (source.has_template()) return source;
+  const auto family = builtin_template_family(tokenizer);
+  if (!family) return source;
+  source.templates.push_back({"default", std::string(*builtin_template(*family)),
+                              concat(model, ": built-in template ", *family)});
+  // These tokenizers are known by the two, whatever their files say of roles.
+  const auto give = [&](const char* key, std::optional<int32_t> id, const char* spelling) {
+    if (!id) id = tokenizer.find_token(spelling);
+    if (source.special_tokens.value(key, "").empty())
+      source.special_tokens[key] = piece_or_empty(tokenizer, id);
+  };
+  give("bos_token", tokenizer.special_tokens().bos, "<｜begin▁of▁sentence｜>");
+  give("eos_token", tokenizer.special_tokens().eos, "<｜end▁of▁sentence｜>");
+  return source;
+}
+
+}  // namespace
+
+TemplateSource find_templates(const GgufFile& file, const Tokenizer& tokenizer) {
+  constexpr std::string_view key = "tokenizer.chat_template";
+  const GgufMetadata& metadata = file.metadata();
+  std::vector<std::pair<std::string, std::string>> templates;
+  if (const auto text = metadata.find_string(key)) templates.emplace_back("default", *text);
+  for (const GgufEntry& entry : metadata.entries())
+    if (entry.key.starts_with(concat(key, ".")))
+      templates.emplace_back(entry.key.substr(key.size() + 1), metadata.get_string(entry.key));
+  const std::string name = file.path().string();
+  return or_builtin(template_source_from(name, std::move(templates),
+                                         piece_or_empty(tokenizer, tokenizer.special_tokens().bos),
+                                         piece_or_empty(tokenizer, tokenizer.special_tokens().eos)),
+                    name, tokenizer);
+}
+
+TemplateSource find_templates(const fs::path& folder, const Tokenizer& tokenizer) {
+  return or_builtin(read_template_source(folder), folder.string(), tokenizer);
 }
 
 TemplateSource template_source_from(std::string_view model,

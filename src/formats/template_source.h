@@ -12,6 +12,9 @@
 
 namespace deepseek {
 
+class GgufFile;
+class Tokenizer;
+
 /// What a model says about how its chats are written.
 struct TemplateSource {
   struct Named {
@@ -48,5 +51,10 @@ void add_tokenizer_config(TemplateSource& source, std::string_view text,
 TemplateSource template_source_from(std::string_view model,
                                     std::vector<std::pair<std::string, std::string>> templates,
                                     std::string bos_token, std::string eos_token);
+
+/// What a model's own files say or, where they say nothing and the tokenizer is one of DeepSeek's,
+/// the template that its older models were trained on. The one place that chooses.
+TemplateSource find_templates(const GgufFile& file, const Tokenizer& tokenizer);
+TemplateSource find_templates(const std::filesystem::path& folder, const Tokenizer& tokenizer);
 
 }  // namespace deepseek

@@ -101,7 +101,9 @@ Tokenizer Tokenizer::from_tokenizer_json(std::string_view json, const std::strin
   const auto parts = std::make_shared<TokenizerParts>(name);
   read_tokenizer_json(json, *parts);
   Tokenizer tokenizer(parts);
-  if (!config_json.empty()) read_tokenizer_config(config_json, name, tokenizer, *parts);
+  const std::string config_name =
+      std::filesystem::path(name).replace_filename("tokenizer_config.json").string();
+  if (!config_json.empty()) read_tokenizer_config(config_json, config_name, tokenizer, *parts);
   return tokenizer;
 }
 
@@ -141,11 +143,12 @@ std::vector<int32_t> Tokenizer::encode(std::span<const TextSpan> spans, bool add
   return encode_text(*parts_, text, plain, add_special);
 }
 
-void Tokenizer::check_id(int64_t id) const {
-  if (id < 0 || id >= vocab_size())
+bool Tokenizer::in_table(int64_t id) const {
+  if (id < 0 || id >= std::max(vocab_size(), padded_size_))
     fail(ErrorKind::invalid_input, name(), ": token id ", id,
          " is outside the vocabulary; ids go from 0 to ", vocab_size() - 1, " (", vocab_size(),
          " tokens)");
+  return id < vocab_size();
 }
 
 std::string Tokenizer::decode(std::span<const int32_t> ids, const DecodeOptions& options) const {
@@ -160,19 +163,18 @@ std::string Tokenizer::decode(std::span<const int32_t> ids, const DecodeOptions&
 int64_t Tokenizer::vocab_size() const { return parts_->tokens.size(); }
 
 std::string_view Tokenizer::token_text(int32_t id) const {
-  check_id(id);
-  return parts_->tokens.text(id);
+  return in_table(id) ? parts_->tokens.text(id) : std::string_view();
 }
 
 std::string Tokenizer::token_piece(int32_t id) const {
   const std::string_view text = token_text(id);
+  if (!in_table(id)) return {};
   return parts_->tokens.has(id, TokenTable::byte_level) ? byte_level_spelling(text)
                                                         : std::string(text);
 }
 
 bool Tokenizer::is_special(int32_t id) const {
-  check_id(id);
-  return parts_->tokens.has(id, TokenTable::special);
+  return in_table(id) && parts_->tokens.has(id, TokenTable::special);
 }
 
 std::optional<int32_t> Tokenizer::find_token(std::string_view spelling) const {

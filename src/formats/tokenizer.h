@@ -65,10 +65,14 @@ class Tokenizer {
   /// vocabulary.
   std::string decode(std::span<const int32_t> ids, const DecodeOptions& options = {}) const;
 
+  /// Lets ids up to `vocab_size` be decoded, to nothing: a model's embedding is often padded past
+  /// the last token.
+  void pad_to(int64_t vocab_size) { padded_size_ = vocab_size; }
+
   /// One past the highest id that has a token.
   int64_t vocab_size() const;
-  /// Bytes that a token stands for; part of a character, maybe. Empty for an id in a gap. Throws
-  /// invalid_input outside the vocabulary.
+  /// Bytes that a token stands for; part of a character, maybe. Empty for an id in a gap or in the
+  /// padding. Throws invalid_input outside the vocabulary.
   std::string_view token_text(int32_t id) const;
   /// A token as vocabulary files spell it ("Ġthe").
   std::string token_piece(int32_t id) const;
@@ -81,8 +85,10 @@ class Tokenizer {
 
  private:
   explicit Tokenizer(std::shared_ptr<const TokenizerParts> parts) : parts_(std::move(parts)) {}
-  void check_id(int64_t id) const;
+  /// Whether the id has a place in the table. Throws invalid_input outside table and padding.
+  bool in_table(int64_t id) const;
   std::shared_ptr<const TokenizerParts> parts_;
+  int64_t padded_size_ = 0;
 };
 
 /// Turns ids into text as they come: never shows half a character, and all that it returns put

@@ -115,9 +115,8 @@ class Reader : public nlohmann::json_sax<json> {
     return true;
   }
   bool open(json v) {
-    constexpr size_t max_depth = 64;
-    if (stack_.size() == max_depth)
-      fail(ErrorKind::bad_file, parts_.name, ": expected JSON nested at most ", max_depth,
+    if (stack_.size() == max_json_depth)
+      fail(ErrorKind::bad_file, parts_.name, ": expected JSON nested at most ", max_json_depth,
            " deep, got more; the file is not what its name says");
     const bool is_model = stack_.size() == 1 && stack_[0]->is_object() && key_ == "model";
     stack_.push_back(place(std::move(v)));

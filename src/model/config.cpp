@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/config.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -19,13 +20,29 @@ constexpr int64_t max_positions = int64_t{1} << 30;
 constexpr double max_parameters = 0x1p50;
 constexpr double max_cache_values = 0x1p50;
 
+/// `text` with every published name that stands as a word of its own spelled as the file has it.
+std::string spelled(const std::string& text, std::span<const FieldSpelling> spellings) {
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz0123456789_.";
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find_first_not_of(letters, at), text.size());
+    const std::string_view word = std::string_view(text).substr(at, end - at);
+    const auto found = std::ranges::find(spellings, word, &FieldSpelling::published);
+    out += found == spellings.end() ? word : std::string_view(found->spelled);
+    if (end < text.size()) out += text[end];
+    at = end + 1;
+  }
+  return out;
+}
+
 class Checker {
  public:
-  explicit Checker(const std::string& where) : where_(where) {}
+  Checker(const std::string& where, std::span<const FieldSpelling> spellings)
+      : where_(where), spellings_(spellings) {}
 
   template <class... Parts>
   [[noreturn]] void refuse(const Parts&... parts) const {
-    fail(ErrorKind::bad_file, where_, ": ", parts...,
+    fail(ErrorKind::bad_file, where_, ": ", spelled(concat(parts...), spellings_),
          "; correct it, or take the file from the model's publication");
   }
 
@@ -46,6 +63,7 @@ class Checker {
 
  private:
   const std::string& where_;
+  std::span<const FieldSpelling> spellings_;
 };
 
 void check_attention(const ModelConfig& c, const Checker& check) {
@@ -174,8 +192,9 @@ Sizes<T> layer_sizes(const ModelConfig& c) {
 
 }  // namespace
 
-void ModelConfig::validate(const std::string& where) const {
-  const Checker check(where);
+void ModelConfig::validate(const std::string& where,
+                           std::span<const FieldSpelling> spellings) const {
+  const Checker check(where, spellings);
   check.size("vocab_size", vocab_size, 1, max_vocab);
   check.size("hidden_size", hidden_size, 1, max_width);
   check.size("intermediate_size", intermediate_size, 1, max_width);

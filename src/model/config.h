@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ops/rope.h"
@@ -19,6 +21,12 @@ struct Fp8Config {
   bool ue8m0_scales = false;                   // scale_fmt ue8m0
 
   bool operator==(const Fp8Config&) const = default;
+};
+
+/// What a file of another kind calls a field of config.json.
+struct FieldSpelling {
+  std::string_view published;
+  std::string spelled;
 };
 
 /// What a decoder of the DeepSeek line is made of, normalised from config.json (both published
@@ -85,8 +93,8 @@ struct ModelConfig {
 
   /// Throws bad_file, beginning with `where`, when fields contradict each other or are absurd: a
   /// config that passes has sizes whose products fit, at most 2^50 parameters, and at most 2^50
-  /// values in the cache of its longest context.
-  void validate(const std::string& where) const;
+  /// values in the cache of its longest context. `spellings` says what messages call the fields.
+  void validate(const std::string& where, std::span<const FieldSpelling> spellings = {}) const;
 
   bool operator==(const ModelConfig&) const = default;
 };

@@ -40,7 +40,7 @@ ConvertResult convert(const fs::path& source, const fs::path& destination,
   const bool empty_folder = fs::is_directory(destination) && fs::is_empty(destination);
   if (fs::exists(destination) && !options.force && !empty_folder)
     fail(ErrorKind::invalid_input, destination.string(),
-         ": exists already; remove it, name another destination or force");
+         ": exists already; remove it, name another destination, or replace it with --force");
   return fs::is_directory(source) ? convert_to_gguf(source, destination, options)
                                   : convert_to_folder(source, destination, options);
 }

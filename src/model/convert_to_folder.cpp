@@ -28,6 +28,7 @@ class StagedFolder {
  public:
   explicit StagedFolder(const fs::path& final) : final_(fs::absolute(final).lexically_normal()) {
     if (!final_.has_filename()) final_ = final_.parent_path();
+    if (fs::exists(final_)) final_ = fs::canonical(final_);
     path_ = final_.parent_path() / concat(".", final_.filename().string(), ".partial-", getpid());
     std::error_code error;
     fs::remove_all(path_, error);

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "formats/gguf_writer.h"
+#include "formats/json.h"
 #include "model/convert_parts.h"
 #include "model/gguf_fields.h"
 #include "model/gguf_names.h"
@@ -122,6 +125,26 @@ class ToGguf {
     plan_.push_back(std::move(tensor));
   }
 
+  /// Fields of config.json that neither change what is computed nor have a key in GGUF files.
+  void tell_of_fields_left_out() const {
+    constexpr std::array<std::string_view, 12> elsewhere{"_name_or_path",   "transformers_version",
+                                                         "auto_map",        "quantization_config",
+                                                         "rope_parameters", "dtype",
+                                                         "head_dim",        "qk_head_dim",
+                                                         "layer_types",     "mlp_layer_types",
+                                                         "n_group",         "topk_group"};
+    const nlohmann::json given = read_json_object(folder_ / "config.json");
+    const auto kept = nlohmann::json::parse(config_to_json(config_));
+    std::string names;
+    for (const auto& [key, value] : given.items())
+      if (!value.is_null() && !kept.contains(key) &&
+          std::ranges::find(elsewhere, key) == elsewhere.end())
+        names += (names.empty() ? "" : ", ") + printable(key);
+    if (!names.empty())
+      notice(concat((folder_ / "config.json").string(),
+                    ": not kept, as GGUF has no keys for them: ", names));
+  }
+
   void plan() {
     if (config_.num_nextn_predict_layers > 0)
       notice(concat(folder_.string(), ": ", config_.num_nextn_predict_layers,
@@ -134,6 +157,12 @@ class ToGguf {
       tensor.spec = {"rope_freqs.weight", Format::f32, {config_.rope_dim() / 2}};
       plan_.push_back(std::move(tensor));
     }
+    if (config_.fp8 && !options_.type)
+      notice(concat(folder_.string(),
+                    ": FP8 weights become BF16, rounded and twice the bytes, as GGUF has no FP8; "
+                    "--type Q8_0 gives a file of about the same size, --type F32 keeps every "
+                    "value"));
+    tell_of_fields_left_out();
     for (const ParameterSpec& parameter : list_parameters(decoder)) add(parameter);
     if (undivided_ > 0)
       notice(concat(undivided_, " matrices keep a float type: their rows are no multiple of ",

@@ -147,6 +147,8 @@ void read_experts(const Keys& keys, const GgufFile& file, ModelConfig& config) {
   config.first_k_dense_replace = keys.integer("leading_dense_block_count").value_or(0);
   config.norm_topk_prob = keys.boolean("expert_weights_norm").value_or(false);
   config.routed_scaling_factor = keys.number("expert_weights_scale").value_or(1);
+  config.aux_loss_alpha = keys.number("expert_aux_loss_alpha").value_or(0);
+  config.seq_aux = keys.boolean("expert_seq_aux").value_or(true);
   if (config.routed_scaling_factor == 0) config.routed_scaling_factor = 1;
   const std::string biases =
       "blk." + std::to_string(config.first_k_dense_replace) + ".exp_probs_b.bias";
@@ -193,6 +195,46 @@ void read_family(const Keys& keys, const GgufFile& file, ModelConfig& config) {
                   "experts are computed for deepseek and deepseek2 alone");
     }
   }
+}
+
+/// The keys that hold the fields of config.json.
+std::vector<FieldSpelling> spellings(const Keys& keys) {
+  constexpr std::array<std::pair<const char*, const char*>, 29> rows{{
+      {"hidden_size", "embedding_length"},
+      {"intermediate_size", "feed_forward_length"},
+      {"num_hidden_layers", "block_count"},
+      {"max_position_embeddings", "context_length"},
+      {"num_attention_heads", "attention.head_count"},
+      {"num_key_value_heads", "attention.head_count_kv"},
+      {"head_dim", "attention.key_length"},
+      {"q_lora_rank", "attention.q_lora_rank"},
+      {"kv_lora_rank", "attention.kv_lora_rank"},
+      {"qk_nope_head_dim", "attention.key_length_mla"},
+      {"qk_rope_head_dim", "rope.dimension_count"},
+      {"v_head_dim", "attention.value_length_mla"},
+      {"rms_norm_eps", "attention.layer_norm_rms_epsilon"},
+      {"latent_norm_eps", "attention.latent_norm_rms_epsilon"},
+      {"rope_theta", "rope.freq_base"},
+      {"rope_scaling.factor", "rope.scaling.factor"},
+      {"rope_scaling.original_max_position_embeddings", "rope.scaling.original_context_length"},
+      {"rope_scaling.beta_fast", "rope.scaling.yarn_beta_fast"},
+      {"rope_scaling.beta_slow", "rope.scaling.yarn_beta_slow"},
+      {"rope_scaling.mscale", "rope.scaling.yarn_mscale"},
+      {"rope_scaling.mscale_all_dim", "rope.scaling.yarn_log_multiplier"},
+      {"n_routed_experts", "expert_count"},
+      {"n_shared_experts", "expert_shared_count"},
+      {"num_experts_per_tok", "expert_used_count"},
+      {"moe_intermediate_size", "expert_feed_forward_length"},
+      {"first_k_dense_replace", "leading_dense_block_count"},
+      {"n_group", "expert_group_count"},
+      {"topk_group", "expert_group_used_count"},
+      {"routed_scaling_factor", "expert_weights_scale"},
+  }};
+  std::vector<FieldSpelling> out{{"vocab_size", "the rows of token_embd.weight"},
+                                 {"bos_token_id", "tokenizer.ggml.bos_token_id"},
+                                 {"eos_token_id", "tokenizer.ggml.eos_token_id"}};
+  for (const auto& [published, key] : rows) out.push_back({published, keys.full(key)});
+  return out;
 }
 
 int64_t vocabulary(const GgufFile& file) {
@@ -249,7 +291,7 @@ ModelConfig config_from_gguf(const GgufFile& file) {
   config.bos_token_id = metadata.find_uint("tokenizer.ggml.bos_token_id");
   if (const auto eos = metadata.find_uint("tokenizer.ggml.eos_token_id"))
     config.eos_token_ids = {*eos};
-  config.validate(file.path().string());
+  config.validate(file.path().string(), spellings(keys));
   return config;
 }
 

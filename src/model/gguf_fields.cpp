@@ -122,6 +122,9 @@ class Adder {
     u32("expert_feed_forward_length", c_.moe_intermediate_size);
     f32("expert_weights_scale", c_.routed_scaling_factor);
     fields_.add_bool(prefix_ + "expert_weights_norm", c_.norm_topk_prob);
+    // Of training alone; keys of our own.
+    if (c_.aux_loss_alpha != 0) f32("expert_aux_loss_alpha", c_.aux_loss_alpha);
+    if (!c_.seq_aux) fields_.add_bool(prefix_ + "expert_seq_aux", false);
     u32("expert_gating_func", c_.scoring_func == RouterScoring::sigmoid ? 2 : 1);
     u32("expert_group_count", c_.n_group);
     u32("expert_group_used_count", c_.topk_group);

@@ -36,12 +36,12 @@ HfSource::HfSource(Checkpoint checkpoint, const ModelConfig& config)
 const SafetensorsEntry& HfSource::entry(const std::string& name, const Shape& shape) const {
   const SafetensorsEntry* found = checkpoint_.find(name);
   if (found == nullptr)
-    fail(ErrorKind::bad_file, checkpoint_.path().string(), ": tensor ", name, ": expected ",
+    fail(ErrorKind::bad_file, checkpoint_.file_of(name).string(), ": tensor ", name, ": expected ",
          shape_text(shape), ", got no such tensor; the files are incomplete or config.json is ",
          "another model's");
   if (found->shape != shape)
-    fail(ErrorKind::bad_file, checkpoint_.path().string(), ": tensor ", name, ": expected shape ",
-         shape_text(shape), ", got ", shape_text(found->shape),
+    fail(ErrorKind::bad_file, checkpoint_.file_of(name).string(), ": tensor ", name,
+         ": expected shape ", shape_text(shape), ", got ", shape_text(found->shape),
          "; the file is damaged or config.json is another model's");
   used_.insert(name);
   return *found;
@@ -56,7 +56,7 @@ std::vector<std::string> HfSource::unused() const {
 
 BlockScales HfSource::scales(const std::string& name, int64_t rows, int64_t cols) const {
   if (!fp8_)
-    fail(ErrorKind::bad_file, checkpoint_.path().string(), ": tensor ", name,
+    fail(ErrorKind::bad_file, checkpoint_.file_of(name).string(), ": tensor ", name,
          ": expected a type that config.json announces, got F8_E4M3 without quantization_config; "
          "take config.json from the same publication");
   BlockScales scales;
@@ -65,7 +65,7 @@ BlockScales HfSource::scales(const std::string& name, int64_t rows, int64_t cols
   const std::string scale_name = name + "_scale_inv";
   entry(scale_name, {blocks(rows, scales.block_rows), blocks(cols, scales.block_cols)});
   scales.values = fp8_scales(checkpoint_.tensor(scale_name), rows, cols, scales.block_rows,
-                             scales.block_cols, scale_name, checkpoint_.path());
+                             scales.block_cols, scale_name, checkpoint_.file_of(scale_name));
   return scales;
 }
 
@@ -73,7 +73,7 @@ Weight HfSource::weight(const std::string& name, int64_t rows, int64_t cols, Use
   const SafetensorsEntry& stored = entry(name, {rows, cols});
   const std::optional<Format> format = matrix_format(stored.dtype);
   if (!format)
-    fail(ErrorKind::bad_file, checkpoint_.path().string(), ": tensor ", name,
+    fail(ErrorKind::bad_file, checkpoint_.file_of(name).string(), ": tensor ", name,
          ": expected F32, BF16, F16 or F8_E4M3, got ", safetensors_name(stored.dtype));
   std::optional<BlockScales> block_scales;
   if (*format == Format::fp8) block_scales = scales(name, rows, cols);
@@ -85,7 +85,7 @@ Weight HfSource::weight(const std::string& name, int64_t rows, int64_t cols, Use
 Tensor HfSource::vector(const std::string& name, int64_t size) {
   const SafetensorsEntry& stored = entry(name, {size});
   if (!is_float_vector(stored.dtype))
-    fail(ErrorKind::bad_file, checkpoint_.path().string(), ": tensor ", name,
+    fail(ErrorKind::bad_file, checkpoint_.file_of(name).string(), ": tensor ", name,
          ": expected F32, BF16 or F16, got ", safetensors_name(stored.dtype));
   return checkpoint_.tensor(name).to_f32();
 }

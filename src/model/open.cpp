@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <fstream>
+#include <functional>
 
 #include "formats/checkpoint.h"
 #include "model/gguf_config.h"
@@ -25,6 +26,12 @@ bool begins_with_gguf_magic(const fs::path& path) {
   return file && std::string_view(magic, 4) == "GGUF";
 }
 
+int64_t size_bytes(const GgufFile& file) {
+  int64_t size = 0;
+  for (const GgufTensor& tensor : file.tensors()) size += tensor.size_bytes;
+  return size;
+}
+
 /// The layer that a tensor belongs to, under its name in either kind of file.
 std::optional<int64_t> layer_of(std::string_view name) {
   for (const std::string_view prefix : {"model.layers.", "blk."}) {
@@ -39,20 +46,22 @@ std::optional<int64_t> layer_of(std::string_view name) {
 /// Refuses a layer's tensor that no part of the model took: config and weights are then of two
 /// models, and what would be computed is neither. Tells of other tensors left over.
 void check_left_over(const std::vector<std::string>& names, const ModelConfig& config,
-                     const std::string& where, const NoticeSink& notice) {
+                     const std::function<std::string(const std::string&)>& file_of,
+                     const NoticeSink& notice) {
   const int64_t layers = config.num_hidden_layers;
   for (const std::string& name : names) {
     const std::optional<int64_t> layer = layer_of(name);
     if (!layer) {
-      if (notice) notice(concat(where, ": tensor ", printable(name), " is not used by this model"));
+      if (notice)
+        notice(concat(file_of(name), ": tensor ", printable(name), " is not used by this model"));
       continue;
     }
     const bool of_mtp = *layer >= layers && *layer < layers + config.num_nextn_predict_layers;
     const bool derived = name.find("rotary_emb.inv_freq") != std::string::npos ||
                          name.find("attn_rot_embd") != std::string::npos;
     if (!of_mtp && !derived)
-      fail(ErrorKind::bad_file, where, ": tensor ", printable(name), ": expected only what a ",
-           config.model_type, " model of ", layers,
+      fail(ErrorKind::bad_file, file_of(name), ": tensor ", printable(name),
+           ": expected only what a ", config.model_type, " model of ", layers,
            " layers has, got one more; take config and weights from the same publication");
   }
 }
@@ -86,12 +95,16 @@ OpenedModel open_model(const CheckpointFiles& files, const OpenOptions& options)
     folder = std::make_unique<HfSource>(Checkpoint::open(files.path), config);
   ParamSource& source = gguf ? static_cast<ParamSource&>(*gguf) : *folder;
   const bool trains_adapter = options.adapter && options.placement == Placement::trainable;
+  const int64_t total_bytes = gguf ? size_bytes(gguf->file()) : folder->checkpoint().size_bytes();
   PlacingSource placing(source, trains_adapter ? Placement::reference : options.placement,
-                        options.notice);
+                        options.notice, options.progress, total_bytes);
   OpenedModel opened;
   opened.transformer = std::make_shared<Transformer>(config, placing, options.passes);
-  check_left_over(gguf ? gguf->unused() : folder->unused(), config, files.path.string(),
-                  options.notice);
+  if (options.progress) options.progress({"loading", total_bytes, total_bytes, "bytes"});
+  const auto file_of = [&](const std::string& name) {
+    return (gguf ? files.path : folder->checkpoint().file_of(name)).string();
+  };
+  check_left_over(gguf ? gguf->unused() : folder->unused(), config, file_of, options.notice);
   opened.parameters = placing.parameters();
   if (options.adapter)
     opened.parameters = attach_lora(*opened.transformer, *options.adapter, trains_adapter);

@@ -28,6 +28,7 @@ struct OpenOptions {
   PassOptions passes{.expanded = false, .absorbed = true};
   std::optional<std::filesystem::path> adapter;  // PEFT LoRA folder, applied unmerged
   NoticeSink notice;
+  ProgressSink progress;  // of loading, in bytes of the files
 };
 
 /// A model ready to run.

@@ -6,8 +6,18 @@
 
 namespace deepseek {
 
-PlacingSource::PlacingSource(ParamSource& inner, Placement placement, NoticeSink notice)
-    : inner_(inner), placement_(placement), notice_(std::move(notice)) {}
+PlacingSource::PlacingSource(ParamSource& inner, Placement placement, NoticeSink notice,
+                             ProgressSink progress, int64_t total_bytes)
+    : inner_(inner),
+      placement_(placement),
+      notice_(std::move(notice)),
+      progress_(std::move(progress)),
+      total_bytes_(total_bytes) {}
+
+void PlacingSource::count(const Weight& raw) {
+  done_bytes_ += raw.size_bytes();
+  if (progress_) progress_({"loading", done_bytes_, total_bytes_, "bytes"});
+}
 
 Weight PlacingSource::as_trainable(const std::string& name, const Weight& raw) {
   const Tensor parameter = as_parameter(raw.dequantized_rows(0, raw.rows()));
@@ -58,7 +68,10 @@ Weight PlacingSource::place(const std::string& name, const Weight& raw, Use use)
 }
 
 Weight PlacingSource::weight(const std::string& name, int64_t rows, int64_t cols, Use use) {
-  return place(name, inner_.weight(name, rows, cols, use), use);
+  const Weight raw = inner_.weight(name, rows, cols, use);
+  Weight placed = place(name, raw, use);
+  count(raw);
+  return placed;
 }
 
 Tensor PlacingSource::vector(const std::string& name, int64_t size) {

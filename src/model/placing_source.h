@@ -26,7 +26,9 @@ struct NamedParameter {
 /// A source whose weights are put where a Placement says, one tensor at a time.
 class PlacingSource : public ParamSource {
  public:
-  PlacingSource(ParamSource& inner, Placement placement, NoticeSink notice = {});
+  /// `progress` hears of the bytes placed, of `total_bytes` in all.
+  PlacingSource(ParamSource& inner, Placement placement, NoticeSink notice = {},
+                ProgressSink progress = {}, int64_t total_bytes = 0);
 
   Weight weight(const std::string& name, int64_t rows, int64_t cols, Use use) override;
   Tensor vector(const std::string& name, int64_t size) override;
@@ -47,10 +49,13 @@ class PlacingSource : public ParamSource {
   /// parameter, has a scale that is no number.
   void check(const std::string& name, const Weight& rows, int64_t first) const;
   Weight as_trainable(const std::string& name, const Weight& raw);
+  void count(const Weight& raw);
 
   ParamSource& inner_;
   Placement placement_;
   NoticeSink notice_;
+  ProgressSink progress_;
+  int64_t done_bytes_ = 0, total_bytes_;
   std::vector<NamedParameter> parameters_;
   int64_t widened_bytes_ = 0;
   StorageArena arena_;

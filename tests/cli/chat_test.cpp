@@ -110,6 +110,50 @@ TEST_F(TinyModel, LogitBiasAndStopChangeTheText) {
   EXPECT_EQ(run({"generate", model, "--prompt", "x", "--logit-bias", "9999=1"}).exit_code, 2);
 }
 
+TEST_F(TinyModel, IdsPastTheLastTokenAreDrawnAndSayNothing) {
+  json config = small_config();
+  config["vocab_size"] = 128;
+  write_small_model(folder.path() / "padded", config);
+  const Outcome outcome = run_deepseek(
+      {{"generate", (folder.path() / "padded").string(), "--prompt", "x", "--max-tokens", "2",
+        "--logit-bias", "120=1000", "--logprobs", "1", "--json"}});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.error;
+  const json page = json::parse(outcome.out);
+  EXPECT_EQ(page.at("tokens"), json({120, 120}));
+  EXPECT_EQ(page.at("text"), "");
+  EXPECT_EQ(page.at("logprobs")[0].at("piece"), "");
+}
+
+TEST_F(TinyModel, WhatComputesOnIdsNeedsNoTokenizer) {
+  std::filesystem::remove(folder.path() / "model/tokenizer.json");
+  const std::string path = (folder.path() / "model").string();
+  const std::string ids = folder.write("ids.json", "[[1, 2, 3]]").string();
+  const Outcome perplexity = run_deepseek({{"perplexity", path, "--ids-file", ids}});
+  EXPECT_EQ(perplexity.exit_code, 0) << perplexity.error;
+  const Outcome bench =
+      run_deepseek({{"bench", path, "--prefill", "8", "--decode-tokens", "2", "--repeat", "1"}});
+  EXPECT_EQ(bench.exit_code, 0) << bench.error;
+  EXPECT_NE(bench.out.find("% of f32 arithmetic"), std::string::npos) << bench.out;
+}
+
+TEST_F(TinyModel, TheSameTemplateIsChosenToRunAndToRender) {
+  std::filesystem::remove(folder.path() / "model/tokenizer_config.json");
+  const std::string path = (folder.path() / "model").string();
+  EXPECT_EQ(run_deepseek({{"template", path}, R"({"messages": []})"}).exit_code, 4);
+  EXPECT_EQ(run_deepseek({{"run", path}, "hello"}).exit_code, 2);
+  // The token that DeepSeek's tokenizers begin a text with makes it one of theirs.
+  json tokenizer = json::parse(small_tokenizer());
+  json added = tokenizer["added_tokens"][0];
+  added["id"] = 100;
+  added["content"] = "<｜begin▁of▁sentence｜>";
+  tokenizer["added_tokens"].push_back(added);
+  folder.write("model/tokenizer.json", tokenizer.dump());
+  const Outcome rendered = run_deepseek(
+      {{"template", path},
+       R"({"messages": [{"role": "user", "content": "x"}], "add_generation_prompt": true})"});
+  EXPECT_EQ(rendered.out, "<｜begin▁of▁sentence｜>User: x\n\nAssistant:\n") << rendered.error;
+}
+
 TEST_F(TinyModel, PerplexityDoesNotDependOnHowTokensAreGiven) {
   const std::string text = folder.write("text.txt", std::string(90, 'h')).string();
   json ids = json::array();

@@ -72,6 +72,26 @@ TEST(Front, SpeaksChineseWhenAskedOrWhenTheLocaleSaysSo) {
             std::string::npos);
 }
 
+TEST(Front, AnErrorInChineseSaysItsKindAndKeepsTheDetail) {
+  const Outcome outcome = run_deepseek({{"show", "/no/such", "--lang", "zh"}});
+  EXPECT_EQ(outcome.exit_code, 4);
+  EXPECT_TRUE(outcome.error.starts_with("deepseek: 未找到：/no/such: ")) << outcome.error;
+  const std::string english = run_deepseek({{"show", "/no/such"}}).error;
+  EXPECT_NE(outcome.error.find(english.substr(10, english.size() - 11)), std::string::npos);
+  const Outcome usage = run_deepseek({{"lsit"}, "", {{"DEEPSEEK_LANG", "zh"}}});
+  EXPECT_TRUE(usage.error.starts_with("deepseek: 用法有误：")) << usage.error;
+  EXPECT_EQ(run_deepseek({{"show", "/no/such", "--lang", "zh", "--json"}}).error,
+            run_deepseek({{"show", "/no/such", "--json"}}).error);
+}
+
+TEST(Front, AFlagOutOfPlaceIsExplained) {
+  EXPECT_NE(run_deepseek({{"--json", "version"}}).error.find("expected a verb before --json"),
+            std::string::npos);
+  const Outcome late = run_deepseek({{"generate", "x", "--", "--prompt"}});
+  EXPECT_EQ(late.exit_code, 2);
+  EXPECT_NE(late.error.find("--prompt stands behind '--'"), std::string::npos) << late.error;
+}
+
 TEST(Front, ATypoNamesTheNearestVerbOrFlag) {
   const Outcome verb = run_deepseek({{"verison"}});
   EXPECT_EQ(verb.exit_code, 2);

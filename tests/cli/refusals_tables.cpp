@@ -120,6 +120,7 @@ void add_command_line(std::vector<Refusal>& rows) {
   rows.push_back({section, "a flag without its value", {"config", "show", "--threads"}, 2});
   rows.push_back(
       {section, "a flag given twice", {"config", "show", "--seed", "1", "--seed", "2"}, 2});
+  rows.push_back({section, "a flag before the verb", {"--threads", "2", "list"}, 2});
   rows.push_back({section, "an argument missing", {"tokenize"}, 2});
   rows.push_back({section, "an argument too many", {"version", "now"}, 2});
   rows.push_back({section, "a value that is no number", {"config", "show", "--ctx", "long"}, 2});
@@ -155,6 +156,7 @@ void add_config(std::vector<Refusal>& rows) {
   rows.push_back({section, "a setting twice", call, 3, file("c.yaml", "seed: 1\nseed: 2\n")});
   rows.push_back({section, "a wrong value", call, 3, file("c.yaml", "top-p: 1.5\n")});
   rows.push_back({section, "a list for one value", call, 3, file("c.yaml", "seed: [1]\n")});
+  rows.push_back({section, "two documents", call, 3, file("c.yaml", "seed: 1\n---\nthreads: 2\n")});
 }
 
 void add_names(std::vector<Refusal>& rows) {
@@ -302,11 +304,33 @@ void add_text(std::vector<Refusal>& rows) {
   rows.push_back({section, "a template that refuses", render, 2,
                   file("t.jinja", "{{ raise_exception('roles must alternate') }}"), context});
   rows.push_back({section, "a context that is no object", render, 2, file("t.jinja", "x"), "[]"});
+  rows.push_back({section, "a context that nests too deep", render, 2, file("t.jinja", "x"),
+                  "{\"messages\": " + std::string(1000, '[') + std::string(1000, ']') + "}"});
+  rows.push_back({section, "a tokenizer_config.json with a wrong field", tokenize, 3,
+                  [](const fs::path& folder) {
+                    write(folder / "t.json", small_tokenizer());
+                    write(folder / "tokenizer_config.json", R"({"bos_token": 5})");
+                  }});
 }
 
 void add_runs(std::vector<Refusal>& rows) {
   const char* section = "Running a model";
-  rows.push_back({section, "a token id outside the vocabulary", open, 2, ids(model(), "[[100]]")});
+  rows.push_back({section, "a token id outside the vocabulary", open, 3, ids(model(), "[[100]]")});
+  rows.push_back({section, "a label outside the vocabulary",
+                  with(open, {"--loss", "--labels-file", "DIR/labels.json"}), 3,
+                  [](const fs::path& folder) {
+                    ids(model())(folder);
+                    write(folder / "labels.json", "[[1, -100, 100]]");
+                  }});
+  rows.push_back(
+      {section, "a context past the model's", with(open, {"--ctx", "999999"}), 2, ids(model())});
+  rows.push_back(
+      {section, "a flag that does nothing", with(open, {"--cache-bytes", "1M"}), 2, ids(model())});
+  rows.push_back({section,
+                  "a result to a folder that is not there",
+                  {"trace", "DIR/model", "--tokens-file", "DIR/ids.json", "--out", "DIR/no/out"},
+                  4,
+                  ids(model())});
   rows.push_back({section, "token ids that are none", open, 3, ids(model(), "[[1.5]]")});
   rows.push_back(
       {section, "a list longer than the context", with(open, {"--ctx", "2"}), 2, ids(model())});

@@ -103,6 +103,23 @@ TEST(Template, RendersOneContextOrOneALine) {
   EXPECT_EQ(run_deepseek({{"template", broken}, context}).exit_code, 3);
 }
 
+TEST(Template, AContextThatNestsTooDeepIsARowThatFails) {
+  const TemporaryFolder folder;
+  const std::string path = folder.write("t.jinja", "{{ messages|tojson }}").string();
+  const auto nested = [](size_t levels) {
+    return "{\"messages\": " + std::string(levels, '[') + std::string(levels, ']') + "}";
+  };
+  const Outcome rows = run_deepseek(
+      {{"template", path, "--jsonl"}, nested(200000) + "\n" + nested(199) + "\n" + nested(200)});
+  EXPECT_EQ(rows.exit_code, 0) << rows.error;
+  const std::vector<std::string> lines = split_lines(rows.out);
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_NE(lines[0].find("nested at most 200 deep"), std::string::npos) << lines[0];
+  EXPECT_EQ(lines[1], json(std::string(199, '[') + std::string(199, ']')).dump());
+  EXPECT_NE(lines[2].find("nested at most 200 deep"), std::string::npos) << lines[2];
+  EXPECT_EQ(run_deepseek({{"template", path}, nested(200000)}).exit_code, 2);
+}
+
 TEST(Template, AModelFolderGivesTemplateAndSpecialTokens) {
   const TemporaryFolder folder;
   folder.write("config.json", "{}");
@@ -113,6 +130,14 @@ TEST(Template, AModelFolderGivesTemplateAndSpecialTokens) {
                           R"({"messages": [{"role": "user", "content": "x"}]})"})
                 .out,
             "<s>x\n");
+}
+
+TEST(Tokenize, ReadsPipesAsItReadsFiles) {
+  const TemporaryFolder folder;
+  const std::string path = folder.write("t.json", small_tokenizer()).string();
+  const Outcome outcome = run_deepseek({{"tokenize", path, "--file", "/dev/stdin"}, "he he"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.error;
+  EXPECT_EQ(outcome.out, "95\the\n96\tĠhe\n");
 }
 
 TEST(Template, EqualsTheReferenceOnEveryRow) {

@@ -6,6 +6,7 @@
 
 #include "formats/safetensors.h"
 #include "tests/cli/run_deepseek.h"
+#include "tests/cli/tiny_model.h"
 #include "tests/support/shared_data.h"
 #include "tests/support/temporary_folder.h"
 
@@ -65,6 +66,53 @@ TEST_F(Trace, EveryFlagWritesWhatItNames) {
   EXPECT_EQ(traced.tensor("loss.0").shape(), Shape{1});
 }
 
+TEST_F(Trace, GoesWhereOutLeadsAndReplacesNoLinkOrPipe) {
+  write_small_model(folder.path() / "model");
+  const std::string model = (folder.path() / "model").string();
+  const std::string ids = folder.write("ids.json", "[[1, 2, 3]]").string();
+  const auto traced_to = [&](const std::string& out) {
+    return run_deepseek({{"trace", model, "--tokens-file", ids, "--out", out}});
+  };
+  const Outcome plain = traced_to((folder.path() / "plain").string());
+  ASSERT_EQ(plain.exit_code, 0) << plain.error;
+  const std::string want = read_data(folder.path() / "plain");
+  // Standard output holds the tensors and not a word more.
+  const Outcome streamed = traced_to("/proc/self/fd/1");
+  EXPECT_EQ(streamed.exit_code, 0) << streamed.error;
+  EXPECT_EQ(streamed.out, want);
+  std::filesystem::create_symlink("target", folder.path() / "link");
+  EXPECT_EQ(traced_to((folder.path() / "link").string()).exit_code, 0);
+  EXPECT_TRUE(std::filesystem::is_symlink(folder.path() / "link"));
+  EXPECT_EQ(read_data(folder.path() / "target"), want);
+  const std::string nowhere = (folder.path() / "nowhere/x.st").string();
+  const Outcome lost = traced_to(nowhere);
+  EXPECT_EQ(lost.exit_code, 4);
+  EXPECT_EQ(lost.error, "deepseek: " + nowhere + ": cannot create: No such file or directory\n");
+}
+
+TEST_F(Trace, IdsOutsideTheVocabularyAreNamedByPlace) {
+  write_small_model(folder.path() / "model");
+  const std::string ids = folder.write("ids.json", "[[1, 2], [3, 100]]").string();
+  const std::string labels = folder.write("labels.json", "[[1, -100], [3, 261]]").string();
+  std::vector<std::string> arguments{"trace",         (folder.path() / "model").string(),
+                                     "--out",         (folder.path() / "o").string(),
+                                     "--tokens-file", ids};
+  const Outcome bad_ids = run_deepseek({arguments});
+  EXPECT_EQ(bad_ids.exit_code, 3);
+  EXPECT_NE(bad_ids.error.find("ids.json: [1][1]: expected a token id from 0 to 99"),
+            std::string::npos)
+      << bad_ids.error;
+  arguments.back() = folder.write("good.json", "[[1, 2], [3, 4]]").string();
+  arguments.insert(arguments.end(), {"--loss", "--labels-file", labels});
+  const Outcome bad_labels = run_deepseek({arguments});
+  EXPECT_EQ(bad_labels.exit_code, 3);
+  EXPECT_NE(bad_labels.error.find("labels.json: [1][1]: expected -100 or a token id from 0 to 99"),
+            std::string::npos)
+      << bad_labels.error;
+  arguments.back() = folder.write("none.json", "[]").string();
+  EXPECT_EQ(run_deepseek({arguments}).exit_code, 3) << "an empty list of labels is no labels file";
+}
+
 TEST_F(Trace, WhatDoesNotFitTogetherIsRefused) {
   DEEPSEEK_SHARED_OR_SKIP(model, "golden/llama_mha");
   struct Case {
@@ -76,10 +124,11 @@ TEST_F(Trace, WhatDoesNotFitTogetherIsRefused) {
   for (const Case& c :
        {Case{"[[1]]", {"--grad"}, 2, "--grad needs --loss"},
         Case{"[[1, 2]]", {"--loss", "--grad", "--precision", "native"}, 2, "native"},
-        Case{"[[999999]]", {}, 2, "expected an id"}, Case{"[[-1]]", {}, 3, "expected a token id"},
-        Case{"[[1.5]]", {}, 3, "whole number"}, Case{"[1]", {}, 3, "expected a list"},
-        Case{"{}", {}, 3, "expected a list of lists"}, Case{"[[1", {}, 3, "expected JSON"},
-        Case{"[]", {}, 2, "at least one list"}, Case{"[[]]", {}, 2, "empty list"},
+        Case{"[[999999]]", {}, 3, "expected a token id"},
+        Case{"[[-1]]", {}, 3, "expected a token id"}, Case{"[[1.5]]", {}, 3, "whole number"},
+        Case{"[1]", {}, 3, "expected a list"}, Case{"{}", {}, 3, "expected a list of lists"},
+        Case{"[[1", {}, 3, "expected JSON"}, Case{"[]", {}, 2, "at least one list"},
+        Case{"[[]]", {}, 2, "empty list"},
         Case{"[[1, 2, 3]]", {"--ctx", "2"}, 2, "context of 2"}}) {
     std::vector<std::string> arguments{"trace",         model.string(),
                                        "--tokens-file", folder.write("i.json", c.ids).string(),

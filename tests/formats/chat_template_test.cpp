@@ -62,5 +62,34 @@ TEST(ChatTemplate, SearchesForVariablesCountAgainstTheBudget) {
   }
 }
 
+TEST(ChatTemplate, OneThatWouldFillMemoryStopsFirst) {
+  const auto context = nlohmann::ordered_json::parse(R"({"messages": []})");
+  for (const char* hostile :
+       {"{{ ('a' * 400000000)|upper|lower|length }}",
+        "{% set ns = namespace(t='abcdefgh') %}{% for i in range(100) %}"
+        "{% set ns.t = ns.t + ns.t %}{% endfor %}",
+        "{% set ns = namespace(l=[]) %}{% for i in range(10000) %}"
+        "{% set ns.l = ns.l + [range(10000)|map('string')|list] %}{% endfor %}",
+        "{% for i in range(100000) %}{% for j in range(100000) %}{{ 'abcdefgh' * 8 }}{% endfor %}"
+        "{% endfor %}"})
+    testing::expect_refusal([&] { ChatTemplate::parse(hostile, "t").render(context); },
+                            ErrorKind::bad_file, {"over its budget of"});
+}
+
+TEST(ChatTemplate, ALongConversationIsNoReasonToStop) {
+  nlohmann::ordered_json context;
+  for (int i = 0; i < 200; ++i)
+    context["messages"].push_back({{"role", "user"}, {"content", std::string(50'000, 'x')}});
+  // Many templates put the whole together in a variable, message by message.
+  const std::string prompt =
+      ChatTemplate::parse(
+          "{% set ns = namespace(t='') %}{% for m in messages %}"
+          "{% set ns.t = m.content|trim if loop.index % 20 == 0 else ns.t + m.content|trim %}"
+          "{% endfor %}{{ ns.t }}",
+          "t")
+          .render(context);
+  EXPECT_EQ(prompt.size(), 50'000u);
+}
+
 }  // namespace
 }  // namespace deepseek

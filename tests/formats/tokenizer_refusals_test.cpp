@@ -47,9 +47,19 @@ TEST(TokenizerRefusals, WhatIsNotJsonOrNotAnObject) {
   expect_file_refused("{\"model\": ", bad_file, {"expected JSON"});
   expect_file_refused("[1, 2]", bad_file, {"expected an object"});
   expect_file_refused("{}", bad_file, {"model", "expected an object"});
-  expect_file_refused(std::string(100'000, '['), bad_file, {"nested at most 64"});
+  expect_file_refused(std::string(100'000, '['), bad_file, {"nested at most 200"});
   expect_file_refused(R"({"model": {}, "model": {}})", bad_file, {"\"model\" twice"});
   expect_file_refused("{\"model\": \"\xFF\"}", bad_file, {"expected JSON"});
+}
+
+TEST(TokenizerRefusals, TheConfigIsNamedForWhatIsWrongInIt) {
+  const std::string file = tiny_tokenizer_json().dump();
+  const auto open = [&](const char* config) {
+    Tokenizer::from_tokenizer_json(file, "model/tokenizer.json", config);
+  };
+  expect_refusal([&] { open("{"); }, bad_file, {"model/tokenizer_config.json", "expected JSON"});
+  expect_refusal([&] { open("{\"bos_token\": 5}"); }, bad_file,
+                 {"model/tokenizer_config.json", "bos_token", "expected a string, got 5"});
 }
 
 TEST(TokenizerRefusals, ModelsOfOtherKinds) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "core/error.h"
 #include "core/random.h"
 #include "core/text.h"
 #include "core/utf8.h"
@@ -101,6 +102,20 @@ TEST(Tokenizer, TokensHaveTextPieceAndRole) {
   EXPECT_EQ(tokenizer.special_tokens().eos, end);
   EXPECT_FALSE(tokenizer.is_special(*tokenizer.find_token("<tool>")));
   EXPECT_EQ(tokenizer.find_token("no such token"), std::nullopt);
+}
+
+TEST(Tokenizer, IdsInThePaddingOfAModelStandForNothing) {
+  Tokenizer tokenizer = tiny_tokenizer();
+  const auto past = int32_t(tokenizer.vocab_size());
+  const std::vector<int32_t> ids{past, past + 3};
+  EXPECT_THROW(tokenizer.decode(ids), Error);
+  tokenizer.pad_to(past + 4);
+  EXPECT_EQ(tokenizer.decode(ids), "");
+  EXPECT_EQ(tokenizer.token_piece(past), "");
+  EXPECT_FALSE(tokenizer.is_special(past));
+  EXPECT_EQ(StreamDecoder(tokenizer).push(past), "");
+  EXPECT_EQ(tokenizer.vocab_size(), past);
+  EXPECT_THROW(tokenizer.token_text(past + 4), Error);
 }
 
 TEST(Tokenizer, BosAndEosComeFromTheConfigOfLlamaClasses) {

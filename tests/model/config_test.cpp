@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "core/error.h"
 #include "model/hf_config.h"
 #include "tests/support/shared_data.h"
 
@@ -55,6 +56,23 @@ TEST(CountParameters, CountsTheMtpLayerApart) {
   EXPECT_NEAR(billions(v3.mtp, 0.1), 11.5, 1e-9);
   EXPECT_EQ(v3.mtp_projection, 2 * 7168 * 7168 + 3 * 7168);
   EXPECT_EQ(count_parameters(published("deepseek-v2")).mtp, 0);
+}
+
+TEST(Validate, CallsFieldsWhatTheFileCallsThem) {
+  ModelConfig config = published("deepseek-llm-7b");
+  config.num_key_value_heads = 5;
+  const std::vector<FieldSpelling> spellings{
+      {"num_key_value_heads", "llama.attention.head_count_kv"},
+      {"num_attention_heads", "llama.attention.head_count"}};
+  try {
+    config.validate("m.gguf", spellings);
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(),
+                 "m.gguf: llama.attention.head_count_kv: expected a divisor of "
+                 "llama.attention.head_count 32, got 5; correct it, or take the file from the "
+                 "model's publication");
+  }
 }
 
 }  // namespace

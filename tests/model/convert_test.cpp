@@ -63,8 +63,7 @@ TEST(Convert, EveryFamilyComesBackFromGgufByteForByte) {
       ++compared;
     }
     EXPECT_EQ(compared, after.names().size());
-    want.num_nextn_predict_layers = 0;  // not in a GGUF file, and no balance loss either
-    want.aux_loss_alpha = 0;
+    want.num_nextn_predict_layers = 0;  // not in a GGUF file
     EXPECT_TRUE(read_hf_config(back) == want);
   }
 }
@@ -215,6 +214,23 @@ void expect_refused(ErrorKind kind, const std::string& part, const std::function
 size_t entries(const fs::path& folder) {
   return static_cast<size_t>(
       std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+}
+
+TEST(Convert, TellsWhatAGgufFileDoesNotHold) {
+  DEEPSEEK_SHARED_OR_SKIP(golden, "golden/v3_yarn-fp8");
+  const TemporaryFolder folder;
+  fs::copy(golden, folder.path() / "model");
+  auto config = nlohmann::json::parse(testing::read_data(golden / "config.json"));
+  config["initializer_range"] = 0.02;
+  folder.write("model/config.json", config.dump());
+  std::string told;
+  ConvertOptions options;
+  options.notice = [&](const std::string& text) { told += text + "\n"; };
+  convert(folder.path() / "model", folder.path() / "m.gguf", options);
+  EXPECT_NE(told.find("FP8 weights become BF16"), std::string::npos) << told;
+  EXPECT_NE(told.find("config.json: not kept, as GGUF has no keys for them: "), std::string::npos)
+      << told;
+  EXPECT_NE(told.find("initializer_range"), std::string::npos) << told;
 }
 
 TEST(Convert, RefusesToOverwriteUnlessForced) {

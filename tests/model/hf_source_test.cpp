@@ -114,6 +114,18 @@ TEST(HfSource, RefusesMissingAndMisshapenTensorsByName) {
          "tensor model.norm.weight: expected shape [63], got [64]");
 }
 
+TEST(HfSource, RefusalsNameTheShard) {
+  const testing::TemporaryFolder folder;
+  write_safetensors(folder.path() / "a.safetensors", {{"x", Tensor::zeros({2, 2})}});
+  write_safetensors(folder.path() / "b.safetensors", {{"y", Tensor::zeros({2, 2})}});
+  folder.write("model.safetensors.index.json",
+               R"({"weight_map": {"x": "a.safetensors", "y": "b.safetensors"}})");
+  HfSource source(Checkpoint::open(folder.path()), ModelConfig());
+  EXPECT_NE(
+      message_of([&] { source.weight("y", 4, 4, Use::linear); }).find("b.safetensors: tensor y: "),
+      std::string::npos);
+}
+
 TEST(HfSource, RefusesFp8WithoutScalesOrWithBadOnes) {
   const testing::TemporaryFolder folder;
   const auto write = [&](std::vector<TensorSpec> specs, float scale) {

@@ -3,9 +3,11 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "bench/kernel_suite.h"
 #include "cli/generate_flags.h"
 #include "cli/interrupt.h"
 #include "cli/machine.h"
+#include "cli/model_flags.h"
 #include "cli/verbs/verbs.h"
 #include "core/cpu.h"
 #include "core/error.h"
@@ -13,6 +15,7 @@
 #include "core/thread_pool.h"
 #include "engine/speed.h"
 #include "model/inspect.h"
+#include "tensor/format.h"
 
 namespace deepseek::cli {
 namespace {
@@ -57,7 +60,23 @@ std::string fixed(double value) {
   return std::move(out).str();
 }
 
-Json row_of(const Speed& speed, const ModelSummary& summary, double bandwidth) {
+/// What the matrices of a model are multiplied in, and how much of that the machine can do.
+struct Peak {
+  double ops_per_s;
+  const char* name;
+};
+
+/// Weights in blocks of integers are multiplied as bytes, all others as f32.
+Peak peak_of(const ModelSummary& summary, const bench::Ceilings& ceilings, const Flags& flags) {
+  const bool native = flags.text("precision").value_or("native") == "native";
+  const auto format =
+      summary.formats.empty() ? std::nullopt : format_from_name(summary.formats.front().format);
+  if (native && format && format_info(*format).block_size > 1 && ceilings.byte_gop_s > 0)
+    return {ceilings.byte_gop_s * 1e9, "bench.byte_peak"};
+  return {ceilings.float_gop_s * 1e9, "bench.float_peak"};
+}
+
+Json row_of(const Speed& speed, const ModelSummary& summary, double bandwidth, const Peak& peak) {
   const bool decode = speed.what.kind == SpeedCase::Kind::decode;
   Json row = {{"kind", decode ? "decode" : "prefill"},
               {"depth", speed.what.depth},
@@ -69,17 +88,20 @@ Json row_of(const Speed& speed, const ModelSummary& summary, double bandwidth) {
     row["bytes_per_s"] = speed.median * bytes_per_token(summary);
     row["share_of_bandwidth"] = speed.median * bytes_per_token(summary) / bandwidth;
   } else {
-    row["flop_per_s"] = speed.median * 2 * double(summary.parameters.active);
+    const double flops = speed.median * 2 * double(summary.parameters.active);
+    row["flop_per_s"] = flops;
+    row["share_of_peak"] = peak.ops_per_s > 0 ? flops / peak.ops_per_s : 0;
   }
   return row;
 }
 
-void print(const Json& row, Console& console) {
+void print(const Json& row, const Peak& peak, Console& console) {
   const bool decode = row["kind"] == "decode";
   const std::string bound =
       decode ? console.say("bench.bytes", fixed(row["bytes_per_s"].get<double>() / 1e9),
                            fixed(100 * row["share_of_bandwidth"].get<double>()))
-             : console.say("bench.flops", fixed(row["flop_per_s"].get<double>() / 1e9));
+             : console.say("bench.flops", fixed(row["flop_per_s"].get<double>() / 1e9),
+                           fixed(100 * row["share_of_peak"].get<double>()), console.say(peak.name));
   console.line(console.say(decode ? "bench.decode" : "bench.prefill", row["tokens"].dump(),
                            row["depth"].dump(), fixed(row["tokens_per_s"]), fixed(row["least"]),
                            fixed(row["most"]), bound));
@@ -93,27 +115,37 @@ int run_bench(const Flags& flags, Console& console) {
   const std::string name = flags.required_argument("MODEL");
   if (name == "kernels") return run_bench_kernels(flags, console);
   const std::vector<SpeedCase> cases = cases_of(flags);
-  const auto model = open_text_model(flags, name, console);
+  flags.refuse_idle("filter", false, "'kernels' in place of a model");
+  const OpenedEngine model = open_engine_alone(flags, name, console);
+  const std::filesystem::path path = model_path(name);
   for (const SpeedCase& what : cases)
-    if (what.depth + what.tokens > model->context_length())
+    if (what.depth + what.tokens > model.context_length)
       fail(ErrorKind::invalid_input, "bench: ", what.depth, " + ", what.tokens,
-           " tokens do not fit the context of ", model->context_length());
-  const ModelSummary summary = inspect_model(model->path());
+           " tokens do not fit the context of ", model.context_length);
+  const ModelSummary summary = inspect_model(path);
   const int threads = compute_pool().threads();
   const double bandwidth = memory_read_bandwidth(threads);
-  Json page = {
-      {"model", model->path().string()},           {"cpu", cpu_model_name()},
-      {"features", features_text(cpu_features())}, {"threads", threads},
-      {"bandwidth_bytes_per_s", bandwidth},        {"bytes_per_token", bytes_per_token(summary)},
-      {"repeat", *flags.integer("repeat")},        {"cases", Json::array()}};
+  const bench::Ceilings ceilings = bench::measure_ceilings();
+  const Peak peak = peak_of(summary, ceilings, flags);
+  Json page = {{"model", path.string()},
+               {"cpu", cpu_model_name()},
+               {"features", features_text(cpu_features())},
+               {"threads", threads},
+               {"bandwidth_bytes_per_s", bandwidth},
+               {"float_ops_per_s", ceilings.float_gop_s * 1e9},
+               {"byte_ops_per_s", ceilings.byte_gop_s * 1e9},
+               {"bytes_per_token", bytes_per_token(summary)},
+               {"repeat", *flags.integer("repeat")},
+               {"cases", Json::array()}};
   if (!console.json())
     console.line(console.say("bench.machine", cpu_model_name(), threads, fixed(bandwidth / 1e9),
+                             fixed(ceilings.float_gop_s), fixed(ceilings.byte_gop_s),
                              fixed(bytes_per_token(summary) / 1e6)));
   for (const SpeedCase& what : cases) {
     const Speed speed =
-        measure_speed(model->engine(), what, int(*flags.integer("repeat")), console.progress());
-    page["cases"].push_back(row_of(speed, summary, bandwidth));
-    if (!console.json()) print(page["cases"].back(), console);
+        measure_speed(*model.engine, what, int(*flags.integer("repeat")), console.progress());
+    page["cases"].push_back(row_of(speed, summary, bandwidth, peak));
+    if (!console.json()) print(page["cases"].back(), peak, console);
   }
   if (console.json()) console.line(page.dump());
   return 0;

@@ -30,7 +30,10 @@ Json row_of(const bench::KernelSpeed& speed) {
 }  // namespace
 
 int run_bench_kernels(const Flags& flags, Console& console) {
-  apply_threads(flags);
+  for (const char* name : {"prefill", "decode-tokens", "depth", "repeat", "ctx", "cache-bytes",
+                           "adapter", "precision"})
+    flags.refuse_idle(name, false, "a model");
+  apply_threads(flags, console);
   const bench::Ceilings ceilings = bench::measure_ceilings();
   Json page = {{"cpu", cpu_model_name()},
                {"features", features_text(cpu_features())},
@@ -44,15 +47,16 @@ int run_bench_kernels(const Flags& flags, Console& console) {
                              std::to_string(int64_t(ceilings.read_gb_s)),
                              std::to_string(int64_t(ceilings.float_gop_s)),
                              std::to_string(int64_t(ceilings.byte_gop_s))));
-  bench::run_kernel_suite({ceilings, "", 0.1, [&](const bench::KernelSpeed& speed) {
-                             throw_if_interrupted();
-                             if (console.json()) {
-                               page["kernels"].push_back(row_of(speed));
-                               return;
-                             }
-                             console.line(bench::kernel_speed_text(speed));
-                             console.flush();
-                           }});
+  bench::run_kernel_suite(
+      {ceilings, flags.text("filter").value_or(""), 0.1, [&](const bench::KernelSpeed& speed) {
+         throw_if_interrupted();
+         if (console.json()) {
+           page["kernels"].push_back(row_of(speed));
+           return;
+         }
+         console.line(bench::kernel_speed_text(speed));
+         console.flush();
+       }});
   if (console.json()) console.line(page.dump());
   return 0;
 }

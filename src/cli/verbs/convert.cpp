@@ -29,7 +29,7 @@ Format format_of(const std::string& name) {
 
 int run_convert(const Flags& flags, Console& console) {
   const InterruptScope interrupts;
-  apply_threads(flags);
+  apply_threads(flags, console);
   ConvertOptions options;
   if (const auto type = flags.text("type")) options.type = format_of(*type);
   options.force = flags.on("force");

@@ -20,7 +20,7 @@ std::string prompt_of(const Flags& flags) {
   if (flags.given("prompt") && flags.given("prompt-file"))
     fail(ErrorKind::invalid_input, "--prompt and --prompt-file: give one of them");
   if (const auto prompt = flags.text("prompt")) return *prompt;
-  if (const auto file = flags.text("prompt-file")) return read_text_file(*file);
+  if (const auto file = flags.text("prompt-file")) return read_input_file(*file);
   return read_standard_input();
 }
 
@@ -67,9 +67,11 @@ void print_logprobs(const Generated& generated, const Tokenizer& tokenizer, Cons
 
 int run_generate(const Flags& flags, Console& console) {
   const InterruptScope interrupts;
+  for (const char* name : {"system", "think"}) flags.refuse_idle(name, flags.on("chat"), "--chat");
   const auto model = open_text_model(flags, flags.required_argument("MODEL"), console);
   GenerateOptions options = generate_options(flags, *model, default_seed(console));
   options.cancelled = interrupted;
+  options.progress = console.progress();
   const std::vector<int32_t> prompt = ids_of(flags, *model);
   Conversation conversation(*model);
   const Generated generated = conversation.generate(prompt, options, [&](std::string_view piece) {

@@ -9,23 +9,25 @@
 #include "cli/generate_flags.h"
 #include "cli/id_lists.h"
 #include "cli/interrupt.h"
+#include "cli/model_flags.h"
+#include "cli/text_files.h"
 #include "cli/verbs/verbs.h"
 #include "core/error.h"
 #include "core/file.h"
-#include "engine/text_model.h"
 
 namespace deepseek::cli {
 namespace {
 
 constexpr int64_t default_window = 1024;
 
-std::vector<std::vector<int32_t>> tokens_of(const Flags& flags, const TextModel& model) {
+std::vector<std::vector<int32_t>> tokens_of(const Flags& flags, int64_t vocab) {
   const auto file = flags.argument("FILE"), ids = flags.text("ids-file");
   if (file.has_value() == ids.has_value())
     fail(ErrorKind::invalid_input, "perplexity: expected either a text FILE or --ids-file, got ",
          file ? "both" : "neither");
-  if (ids) return as_token_ids(read_id_lists_or_list(*ids), *ids);
-  return {model.tokenizer().encode(read_text_file(*file))};
+  if (ids) return as_token_ids(read_id_lists_or_list(*ids), *ids, vocab);
+  const Tokenizer tokenizer = open_tokenizer(flags.required_argument("MODEL"));
+  return {tokenizer.encode(read_input_file(*file))};
 }
 
 std::string fixed(double value, int digits) {
@@ -38,17 +40,19 @@ std::string fixed(double value, int digits) {
 
 int run_perplexity(const Flags& flags, Console& console) {
   const InterruptScope interrupts;
-  const auto model = open_text_model(flags, flags.required_argument("MODEL"), console);
+  const std::string name = flags.required_argument("MODEL");
+  const CheckpointFiles files = CheckpointFiles::open(model_path(name));
+  const ModelConfig config = files.read_config();
+  const auto lists = tokens_of(flags, config.vocab_size);
+  const OpenedEngine model = open_engine(files, config, model_options(flags, console));
   PerplexityOptions options;
-  options.window =
-      flags.integer("window").value_or(std::min(default_window, model->context_length()));
-  if (options.window > model->context_length())
+  options.window = flags.integer("window").value_or(std::min(default_window, model.context_length));
+  if (options.window > model.context_length)
     fail(ErrorKind::invalid_input, "--window: ", options.window, " tokens, but the context holds ",
-         model->context_length());
+         model.context_length);
   options.stride = flags.integer("stride").value_or(options.window);
   options.progress = console.progress();
-  const PerplexityResult result =
-      measure_perplexity(model->engine(), tokens_of(flags, *model), options);
+  const PerplexityResult result = measure_perplexity(*model.engine, lists, options);
   const double perplexity = std::exp(result.mean_nll);
   const double rate = double(result.scored_tokens) / result.seconds;
   if (console.json()) {

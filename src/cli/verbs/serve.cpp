@@ -32,7 +32,7 @@ serve::ModelServerConfig config_of(const Flags& flags, Console& console) {
   const std::string model = flags.argument("MODEL").value_or("starter");
   config.model_path = model_path(model);
   config.model_name = flags.text("model-name").value_or(model);
-  config.model = text_model_options(flags, console);
+  config.model = model_options(flags, console);
 
   const int64_t port = *flags.integer("port");
   config.http.listen = {{flags.text("host").value_or("127.0.0.1"), static_cast<int>(port)}};
@@ -65,7 +65,6 @@ serve::ModelServerConfig config_of(const Flags& flags, Console& console) {
 }  // namespace
 
 int run_serve(const Flags& flags, Console& console) {
-  apply_threads(flags);
   serve::ModelServerConfig config = config_of(flags, console);
   const std::string name = config.model_name;
   const bool tls = !config.http.tls_certificate.empty();

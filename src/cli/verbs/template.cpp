@@ -20,7 +20,7 @@ class Renderer {
   }
 
   std::string render(const std::string& text) {
-    const auto context = nlohmann::ordered_json::parse(text);
+    const auto context = parse_json<nlohmann::ordered_json>(text, ErrorKind::invalid_input, "");
     if (!context.is_object())
       fail(ErrorKind::invalid_input, "expected a JSON object with 'messages', got a JSON ",
            context.type_name());
@@ -52,13 +52,7 @@ int run_template(const Flags& flags, Console& console) {
                  [&](const std::string& line) -> nlohmann::json { return renderer.render(line); });
     return 0;
   }
-  std::string prompt;
-  try {
-    prompt = renderer.render(text_input(flags));
-  } catch (const nlohmann::json::exception& error) {
-    fail(ErrorKind::invalid_input, "template: expected a JSON object with 'messages', got ",
-         json_error_text(error));
-  }
+  const std::string prompt = renderer.render(text_input(flags));
   console.line(console.json() ? nlohmann::json{{"prompt", prompt}}.dump() : prompt);
   return 0;
 }

@@ -7,6 +7,7 @@
 #include "cli/verbs/verbs.h"
 #include "core/error.h"
 #include "core/text.h"
+#include "formats/json.h"
 
 namespace deepseek::cli {
 namespace {
@@ -38,9 +39,7 @@ std::vector<int32_t> ids_of_text(std::string text) {
       list.push_back(parse_integer(word, "token ids"));
     return ids_of(list);
   }
-  const nlohmann::json value = nlohmann::json::parse(text, nullptr, false);
-  if (value.is_discarded()) fail(ErrorKind::invalid_input, "token ids: not a JSON array");
-  return ids_of(value);
+  return ids_of(parse_json(text, ErrorKind::invalid_input, "token ids"));
 }
 
 void print_ids(const Tokenizer& tokenizer, const std::vector<int32_t>& ids, Console& console) {
@@ -61,13 +60,17 @@ int run_tokenize(const Flags& flags, Console& console) {
   const bool decoding = flags.on("decode");
   if (flags.on("skip-special") && !decoding)
     fail(ErrorKind::invalid_input, "--skip-special: goes with --decode");
+  for (const char* name : {"add-special", "parse-special"})
+    if (decoding && flags.given(name))
+      fail(ErrorKind::invalid_input, flags.find(name)->place,
+           ": does nothing with --decode; leave one of them out");
   const bool by_line = flags.on("jsonl");
   if (by_line && (flags.given("text") || flags.given("file")))
     fail(ErrorKind::invalid_input, "--jsonl: reads standard input; leave out --text and --file");
   const Tokenizer tokenizer = open_tokenizer(flags.required_argument("MODEL"));
   if (by_line) {
     answer_lines(console, [&](const std::string& line) -> nlohmann::json {
-      const nlohmann::json value = nlohmann::json::parse(line);
+      const nlohmann::json value = parse_json(line, ErrorKind::invalid_input, "");
       if (decoding) return tokenizer.decode(ids_of(value), decode);
       if (!value.is_string())
         fail(ErrorKind::invalid_input, "expected a JSON string, got a JSON ", value.type_name());

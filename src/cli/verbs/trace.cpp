@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/trace.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "cli/generate_flags.h"
 #include "cli/id_lists.h"
+#include "cli/interrupt.h"
 #include "cli/model_flags.h"
 #include "cli/verbs/verbs.h"
 #include "core/error.h"
@@ -33,7 +38,6 @@ TraceOptions options_of(const Flags& flags, bool native) {
   options.cache_prefill = flags.integer("cache");
   options.generate = flags.integer("generate").value_or(0);
   if (const auto bytes = flags.size_bytes("cache-bytes")) options.cache_bytes = *bytes;
-  if (const auto labels = flags.text("labels-file")) options.labels = read_id_lists(*labels);
   if (!native) return options;
   if (options.grad)
     fail(ErrorKind::invalid_input, "trace: --grad needs --precision f32, got native");
@@ -41,6 +45,41 @@ TraceOptions options_of(const Flags& flags, bool native) {
   // What run and serve use always computes through the cache.
   if (!options.mtp && !options.cache_prefill) options.cache_prefill = whole_list;
   return options;
+}
+
+/// Flags that have no say in what is computed.
+void refuse_idle_flags(const Flags& flags, const TraceOptions& options) {
+  flags.refuse_idle("mtp-lambda", options.mtp && options.grad, "--mtp and --grad");
+  flags.refuse_idle("cache-bytes", options.cache_prefill || options.generate > 0,
+                    "--cache or --generate");
+}
+
+/// --labels-file, of the shape of the token lists.
+IdLists labels_of(const Flags& flags, const std::vector<std::vector<int32_t>>& lists,
+                  int64_t vocab) {
+  const auto file = flags.text("labels-file");
+  if (!file) return {};
+  if (!flags.on("loss"))
+    fail(ErrorKind::invalid_input, "--labels-file: does nothing without --loss; add it or leave ",
+         "--labels-file out");
+  IdLists labels = read_id_lists(*file);
+  if (labels.size() != lists.size())
+    fail(ErrorKind::bad_file, *file, ": expected ", lists.size(),
+         " lists of labels, one for each list of tokens, got ", labels.size());
+  for (size_t i = 0; i < lists.size(); ++i)
+    if (labels[i].size() != lists[i].size())
+      fail(ErrorKind::bad_file, *file, ": [", i, "]: expected ", lists[i].size(),
+           " labels, one for each token of the list, got ", labels[i].size());
+  check_labels(labels, *file, vocab);
+  return labels;
+}
+
+/// Whether `path` is where results go: they would end up inside the tensors.
+bool is_standard_output(const std::string& path) {
+  struct stat there {
+  }, output{};
+  return ::stat(path.c_str(), &there) == 0 && ::fstat(STDOUT_FILENO, &output) == 0 &&
+         there.st_dev == output.st_dev && there.st_ino == output.st_ino && !S_ISCHR(output.st_mode);
 }
 
 void require_context(const std::vector<std::vector<int32_t>>& lists, int64_t generate,
@@ -55,13 +94,23 @@ void require_context(const std::vector<std::vector<int32_t>>& lists, int64_t gen
 }  // namespace
 
 int run_trace(const Flags& flags, Console& console) {
-  apply_threads(flags);
+  const InterruptScope interrupts;
+  apply_threads(flags, console);
   const auto tokens_file = flags.text("tokens-file"), out = flags.text("out");
   if (!tokens_file) fail(ErrorKind::invalid_input, "trace: --tokens-file FILE is missing");
   if (!out) fail(ErrorKind::invalid_input, "trace: --out FILE is missing");
   const bool native = flags.text("precision").value_or("f32") == "native";
-  const TraceOptions options = options_of(flags, native);
-  const auto lists = as_token_ids(read_id_lists(*tokens_file), *tokens_file);
+  TraceOptions options = options_of(flags, native);
+  refuse_idle_flags(flags, options);
+  const CheckpointFiles files = CheckpointFiles::open(model_path(flags.required_argument("MODEL")));
+  const ModelConfig config = files.read_config();
+  const auto lists = as_token_ids(read_id_lists(*tokens_file), *tokens_file, config.vocab_size);
+  options.labels = labels_of(flags, lists, config.vocab_size);
+  options.progress = console.progress();
+  require_context(lists, options.generate,
+                  checked_context(flags.integer("ctx").value_or(0), config));
+  // Before the work, so that a folder that is not there costs no more than a moment.
+  AtomicFile file(*out);
 
   OpenOptions open;
   open.placement = options.grad ? Placement::trainable
@@ -70,17 +119,15 @@ int run_trace(const Flags& flags, Console& console) {
   open.passes = {.expanded = true, .absorbed = true};
   if (const auto adapter = flags.text("adapter")) open.adapter = *adapter;
   open.notice = console.notices();
-  const CheckpointFiles files = CheckpointFiles::open(model_path(flags.required_argument("MODEL")));
-  const int64_t trained = files.read_config().max_position_embeddings;
-  require_context(lists, options.generate,
-                  std::min(trained, flags.integer("ctx").value_or(trained)));
+  open.progress = console.progress();
   const OpenedModel model = open_model(files, open);
   const std::vector<NamedTensor> traced =
       trace(model.transformer, lists, options, model.parameters);
 
   std::map<std::string, Tensor> tensors;
   for (const NamedTensor& tensor : traced) tensors.emplace(tensor.name, tensor.value);
-  write_safetensors(*out, tensors);
+  write_safetensors(std::move(file), tensors);
+  if (is_standard_output(*out)) return 0;
   if (console.json()) {
     nlohmann::ordered_json page = {{"out", *out}, {"tensors", nlohmann::ordered_json::array()}};
     for (const auto& [name, tensor] : tensors) {

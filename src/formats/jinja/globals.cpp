@@ -72,7 +72,7 @@ Value joiner(Interpreter& in, Arguments& arguments) {
 
 Value raise_exception(Interpreter& in, Arguments& arguments) {
   const Bound given(in, "raise_exception", arguments, {"message"}, 1);
-  throw Error(ErrorKind::invalid_input, to_text(in, *given[0])->bytes);
+  in.error("the template refuses: ", to_text(in, *given[0])->bytes);
 }
 
 Value strftime_now(Interpreter& in, Arguments& arguments) {

@@ -6,9 +6,12 @@
 
 #include "core/utf8.h"
 #include "formats/jinja/print.h"
+#include "formats/json.h"
 
 namespace deepseek::jinja {
 namespace {
+
+static_assert(Limits{}.value_depth >= max_json_depth);
 
 Value text_value(Runtime& runtime, std::string_view bytes, bool as_content) {
   TextBuilder text;

@@ -48,7 +48,9 @@ Value Runtime::make_callable(std::string name, int depth,
 }
 
 Value Runtime::make_text(Text text) {
-  count_bytes(int64_t(text.bytes.size() + text.content.size() * sizeof(Span)));
+  constexpr size_t handle_bytes = 32;
+  count_bytes(int64_t(text.bytes.size() + text.content.size() * sizeof(Span) + sizeof(Text) +
+                      handle_bytes));
   return Value::text(std::move(text));
 }
 

@@ -12,13 +12,14 @@ namespace deepseek::jinja {
 /// What a template may use; templates come with model files and are not trusted.
 struct Limits {
   int64_t template_bytes = int64_t{1} << 20;
-  int64_t parse_depth = 100;           // nested statements, brackets and operators
-  int64_t expression_depth = 200;      // also of chains such as a.b.c or a + b + c
-  int64_t run_depth = 400;             // nested evaluation, macro calls included
-  int64_t value_depth = 200;           // lists in lists
-  int64_t steps = 20'000'000;          // evaluated nodes and touched items
-  int64_t made_bytes = 1'000'000'000;  // strings and lists made in one rendering
-  int64_t output_bytes = int64_t{64} << 20;
+  int64_t parse_depth = 100;        // nested statements, brackets and operators
+  int64_t expression_depth = 200;   // also of chains such as a.b.c or a + b + c
+  int64_t run_depth = 400;          // nested evaluation, macro calls included
+  int64_t value_depth = 200;        // lists in lists
+  int64_t steps = 5'000'000;        // evaluated nodes and touched items
+  int64_t made_bytes = 64'000'000;  // strings and lists made in one rendering
+  int64_t made_for_each_byte = 32;  // more of them for each byte of the conversation
+  int64_t output_bytes = int64_t{32} << 20;
   int64_t range_items = 100'000;
 };
 
@@ -40,6 +41,9 @@ class Runtime {
     if (made_bytes_ > limits_.made_bytes) over_budget("bytes made", limits_.made_bytes);
     count_steps(n / 256);
   }
+  int64_t made_bytes() const { return made_bytes_; }
+  /// Allows for a conversation of `n` bytes.
+  void allow_for(int64_t n) { limits_.made_bytes += limits_.made_for_each_byte * n; }
   /// As count_bytes(n * size), safe against overflow.
   void count_bytes(int64_t n, int64_t size);
   [[noreturn]] void over_budget(std::string_view what, int64_t limit) const;

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "core/progress.h"
+#include "engine/engine.h"
+#include "model/open.h"
+
+namespace deepseek {
+
+/// `f32`: weights dequantised, f32 arithmetic and cache, the reference. `native`: weights in the
+/// format they are stored in, bf16 cache.
+enum class Precision { f32, native };
+
+struct TextModelOptions {
+  Precision precision = Precision::native;
+  int64_t context = 0;      // tokens; 0: what the model was trained for
+  int64_t cache_bytes = 0;  // 0: what the context takes, at most a quarter of memory
+  std::optional<std::filesystem::path> adapter;
+  NoticeSink notice;
+  ProgressSink progress;  // of loading
+};
+
+/// The weights of a checkpoint and what runs them, without what makes text of ids.
+struct OpenedEngine {
+  std::unique_ptr<Engine> engine;
+  /// Tokens a sequence may have: the model's context, or what the options and the cache allow.
+  int64_t context_length = 0;
+};
+
+/// Throws invalid_input for a context longer than the model's, and what open_model throws.
+OpenedEngine open_engine(const CheckpointFiles& files, const ModelConfig& config,
+                         const TextModelOptions& options);
+
+/// What --ctx asks for, or the model's context when that is 0. Throws invalid_input past it.
+int64_t checked_context(int64_t wanted, const ModelConfig& config);
+
+}  // namespace deepseek
