@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "engine/softmax_math.h"
+#include "ops/exp_scaled.h"
 
 namespace deepseek {
 namespace {
@@ -127,10 +128,14 @@ void Sampler::drop_masked(std::span<const uint64_t> mask) {
 }
 
 // Leaves all weights in values_, or with filters in kept_ what they keep; never normalised.
-void Sampler::weigh() {
-  const double largest = largest_logit(values_);
+void Sampler::weigh(double largest) {
   if (!filters()) {
-    exp_scaled(values_, largest, options_.temperature);
+    block_sums_.clear();
+    for (size_t at = 0; at < values_.size(); at += block_size) {  // while it is in the first cache
+      const auto block = std::span(values_).subspan(at, std::min(block_size, values_.size() - at));
+      exp_scaled(block, largest, options_.temperature);
+      block_sums_.push_back(sum_of(block));
+    }
     return;
   }
   kept_.clear();
@@ -207,10 +212,9 @@ int32_t Sampler::draw_from_all(double uniform) const {
   const auto block = [&](size_t b) {
     return weights.subspan(b * block_size, std::min(block_size, weights.size() - b * block_size));
   };
-  std::vector<double> sums;
-  sums.reserve(blocks);
+  const std::vector<double>& sums = block_sums_;
   double total = 0;
-  for (size_t b = 0; b < blocks; ++b) total += sums.emplace_back(sum_of(block(b)));
+  for (const double block_sum : sums) total += block_sum;
   const double target = uniform * total;
   double sum = 0;
   int32_t last = 0;
@@ -247,7 +251,7 @@ int32_t Sampler::sample(std::span<const float> logits, int64_t position,
   adjust(logits);
   if (!mask.empty()) drop_masked(mask);
   if (options_.temperature == 0) return int32_t(first_largest(values_));
-  weigh();
+  weigh(adjusts() || !mask.empty() ? largest_logit(values_) : double(largest_logit(logits)));
   const double uniform = random_.uniform(uint64_t(position));
   return filters() ? draw_from_kept(uniform) : draw_from_all(uniform);
 }
@@ -259,7 +263,7 @@ std::vector<double> Sampler::probabilities(std::span<const float> logits) {
     result[size_t(first_largest(values_))] = 1;
     return result;
   }
-  weigh();
+  weigh(largest_logit(values_));
   if (!filters()) {
     const double total = sum_of(values_);
     for (size_t i = 0; i < result.size(); ++i) result[i] = values_[i] / total;

@@ -64,7 +64,7 @@ class Sampler {
   void check_token(int32_t token) const;
   void adjust(std::span<const float> logits);
   void drop_masked(std::span<const uint64_t> mask);
-  void weigh();
+  void weigh(double largest);
   void keep_top_k();
   void keep_top_p(double total);
   int32_t draw_from_all(double uniform) const;
@@ -76,6 +76,7 @@ class Sampler {
   std::unordered_map<int32_t, int64_t> output_counts_;
   std::unordered_set<int32_t> seen_;  // in prompt or output
   std::vector<double> values_;        // adjusted logits, then weights
+  std::vector<double> block_sums_;    // of weights, without filters
   std::vector<Candidate> kept_;       // with filters; ascending ids
   std::vector<Candidate> scratch_;
 };

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <limits>
 
 #include "core/error.h"
+#include "ops/exp_scaled.h"
 
 namespace deepseek {
 namespace {
@@ -52,43 +52,12 @@ int64_t index_of_largest(std::span<const T> values) {
   return std::find(values.begin(), values.end(), best) - values.begin();
 }
 
-// exp(x) for x <= 0: x = n ln 2 + r, a polynomial in |r| <= ln(2)/2, then n into the exponent.
-inline double exp_of(double x) {
-  constexpr double shifter = 0x1.8p52;
-  constexpr double ln2_high = 0x1.62e42fee00000p-1, ln2_low = 0x1.a39ef35793c76p-33;
-  const double clamped = x < -708 ? -708 : x;
-  const double shifted = clamped * 0x1.71547652b82fep0 + shifter;
-  const double n = shifted - shifter;
-  const double r = (clamped - n * ln2_high) - n * ln2_low;
-  double p = 1.0 / 6227020800;
-  p = p * r + 1.0 / 479001600;
-  p = p * r + 1.0 / 39916800;
-  p = p * r + 1.0 / 3628800;
-  p = p * r + 1.0 / 362880;
-  p = p * r + 1.0 / 40320;
-  p = p * r + 1.0 / 5040;
-  p = p * r + 1.0 / 720;
-  p = p * r + 1.0 / 120;
-  p = p * r + 1.0 / 24;
-  p = p * r + 1.0 / 6;
-  p = p * r + 0.5;
-  p = p * r + 1;
-  p = p * r + 1;
-  const uint64_t power = (std::bit_cast<uint64_t>(shifted) + 1023) << 52;
-  const double result = p * std::bit_cast<double>(power);
-  return x < -708 ? 0 : result;
-}
-
 }  // namespace
 
 double largest_logit(std::span<const float> logits) { return largest(logits); }
 double largest_logit(std::span<const double> logits) { return largest(logits); }
 int64_t first_largest(std::span<const float> logits) { return index_of_largest(logits); }
 int64_t first_largest(std::span<const double> logits) { return index_of_largest(logits); }
-
-void exp_scaled(std::span<double> values, double shift, double temperature) {
-  for (double& value : values) value = exp_of((value - shift) / temperature);
-}
 
 double sum_of(std::span<const double> values) {
   std::array<double, lanes> sums{};

@@ -15,10 +15,6 @@ double largest_logit(std::span<const double> logits);
 int64_t first_largest(std::span<const float> logits);
 int64_t first_largest(std::span<const double> logits);
 
-/// values[i] = exp((values[i] - shift) / temperature); arguments must not be positive. Within 1 ulp
-/// or so of exact, zero below exp(-708).
-void exp_scaled(std::span<double> values, double shift, double temperature);
-
 /// Sum in a fixed order over several lanes.
 double sum_of(std::span<const double> values);
 

@@ -3,6 +3,7 @@
 
 #include "kernels/attention_merge.h"
 #include "kernels/exp_rows.h"
+#include "kernels/exp_scaled.h"
 #include "kernels/expert_combine.h"
 #include "kernels/latent_attention.h"
 #include "kernels/linear.h"
@@ -31,7 +32,8 @@ std::vector<FamilyInfo> kernel_families() {
                               info(swiglu_f32),           info(paged_attention_f32),
                               info(latent_attention_f32), info(attention_merge_f32),
                               info(expert_combine_f32),   info(log_sum_exp_f32),
-                              info(exp_rows_f32),         info(quantize_activations)};
+                              info(exp_rows_f32),         info(exp_scaled_f64),
+                              info(quantize_activations)};
   for (const LinearFamily& family : linear_families()) out.push_back(info(family));
   return out;
 }

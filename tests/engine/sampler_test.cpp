@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "engine/softmax_math.h"
 #include "formats/safetensors.h"
+#include "ops/exp_scaled.h"
 #include "tests/support/shared_data.h"
 
 namespace deepseek {

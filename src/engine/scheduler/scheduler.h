@@ -49,7 +49,7 @@ struct SchedulerOptions {
   std::optional<DiskTierOptions> disk;
 
   std::shared_ptr<SchedulerObserver> observer;
-  NoticeSink notice;
+  NoticeSink notice;  // called from any thread
 
   /// For tests: the time, and no thread of its own, so that step() is called by hand.
   std::function<std::chrono::steady_clock::time_point()> clock;

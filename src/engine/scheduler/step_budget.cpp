@@ -17,8 +17,8 @@ void follow(double& average, double value) {
 int64_t StepBudget::prefill_rows(int64_t decode_rows) const {
   if (decode_rows == 0) return max_rows_;
   if (prefill_seconds_ == 0) return std::clamp<int64_t>(max_rows_ / 4, min_rows_, max_rows_);
-  const double rows =
-      std::clamp((target_seconds_ - decode_seconds_) / prefill_seconds_, 0.0, double(max_rows_));
+  const double seconds = std::max(target_seconds_ - decode_seconds_, 2 * decode_seconds_);
+  const double rows = std::min(seconds / prefill_seconds_, double(max_rows_));
   const auto whole = static_cast<int64_t>(rows) / tokens_per_page * tokens_per_page;
   return std::max(min_rows_, whole);
 }
@@ -28,9 +28,9 @@ void StepBudget::took(double seconds, int64_t decode_rows, int64_t prefill_rows)
   follow(rows_per_second_, double(decode_rows + prefill_rows) / seconds);
   if (prefill_rows == 0)
     follow(decode_seconds_, seconds);
-  else if (seconds > decode_seconds_ && prefill_rows >= min_rows_)
-    follow(prefill_seconds_,
-           (seconds - (decode_rows > 0 ? decode_seconds_ : 0)) / double(prefill_rows));
+  else if (const double rest = seconds - (decode_rows > 0 ? decode_seconds_ : 0);
+           rest > 0 && prefill_rows >= min_rows_)
+    follow(prefill_seconds_, rest / double(prefill_rows));
 }
 
 }  // namespace deepseek
