@@ -31,7 +31,9 @@ void show(const GgufFile& file) {
 void read_tokenizer(const GgufFile& file) {
   const auto tokenizer =
       Tokenizer::from_vocabulary(gguf_vocabulary(file.metadata()), file.path().string());
-  tokenizer.decode(tokenizer.encode("a b", {.add_special = true}));
+  accepts({ErrorKind::invalid_input}, [&] {  // a vocabulary may lack bytes
+    tokenizer.decode(tokenizer.encode("a b", {.add_special = true}));
+  });
 }
 
 void read_templates(const GgufMetadata& metadata) {
