@@ -156,6 +156,7 @@ void write_safetensors(const std::filesystem::path& path,
                        const std::map<std::string, Tensor>& tensors,
                        const SafetensorsMetadata& metadata) {
   std::vector<TensorSpec> specs;
+  specs.reserve(tensors.size());
   for (const auto& [name, tensor] : tensors)
     specs.push_back({name, tensor.dtype(), tensor.shape()});
   SafetensorsWriter writer(path, std::move(specs), metadata);
