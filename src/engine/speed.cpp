@@ -14,6 +14,7 @@ constexpr int64_t prefill_chunk = 512;
 std::vector<int32_t> some_tokens(int64_t count, int64_t vocab) {
   const CounterRandom random(1, 0);
   std::vector<int32_t> tokens;
+  tokens.reserve(size_t(count));
   for (int64_t t = 0; t < count; ++t)
     tokens.push_back(int32_t(random.uniform(uint64_t(t)) * double(vocab)));
   return tokens;

@@ -106,6 +106,7 @@ std::optional<std::string_view> builtin_template(std::string_view family) {
 
 std::vector<std::string_view> builtin_template_families() {
   std::vector<std::string_view> names;
+  names.reserve(rows.size());
   for (const Row& row : rows) names.push_back(row.family);
   return names;
 }

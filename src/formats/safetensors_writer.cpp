@@ -160,6 +160,7 @@ void write_safetensors(const std::filesystem::path& path,
 void write_safetensors(AtomicFile file, const std::map<std::string, Tensor>& tensors,
                        const SafetensorsMetadata& metadata) {
   std::vector<TensorSpec> specs;
+  specs.reserve(tensors.size());
   for (const auto& [name, tensor] : tensors)
     specs.push_back({name, tensor.dtype(), tensor.shape()});
   SafetensorsWriter writer(std::move(file), std::move(specs), metadata);

@@ -102,6 +102,7 @@ std::vector<FormatSummary> total_by_format(const std::vector<TensorSummary>& ten
     total.size_bytes += tensor.size_bytes;
   }
   std::vector<FormatSummary> all;
+  all.reserve(totals.size());
   for (auto& [name, total] : totals) all.push_back(std::move(total));
   std::ranges::stable_sort(all, std::greater(), &FormatSummary::size_bytes);
   return all;

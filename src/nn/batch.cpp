@@ -3,7 +3,7 @@
 
 namespace deepseek {
 
-Batch Batch::one(std::vector<int32_t> tokens, int32_t position) {
+Batch Batch::one(const std::vector<int32_t>& tokens, int32_t position) {
   Batch batch;
   batch.append(tokens, position);
   return batch;

@@ -18,7 +18,7 @@ struct Batch {
   int64_t size() const { return static_cast<int64_t>(tokens.size()); }
 
   /// One sequence whose first token stands at `position`.
-  static Batch one(std::vector<int32_t> tokens, int32_t position = 0);
+  static Batch one(const std::vector<int32_t>& tokens, int32_t position = 0);
   /// Adds a sequence's rows at the end.
   void append(const std::vector<int32_t>& tokens, int32_t position);
 };

@@ -139,6 +139,7 @@ Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, std::span<const
   for (const Span& span : spans) count += (span.length + tokens_per_page - 1) / tokens_per_page;
   const Tensor memory = Tensor::empty({count, layout.size_bytes() / 4});
   std::vector<std::byte*> pages;
+  pages.reserve(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) pages.push_back(memory.bytes() + i * layout.size_bytes());
   std::vector<PagedRow> rows;
   for (int64_t first_page = 0; const Span& span : spans) {

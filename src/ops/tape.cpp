@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <utility>
 
 namespace deepseek {
 namespace {
@@ -110,7 +111,7 @@ Tensor record(Tensor out, std::vector<Tensor> inputs, Backward backward) {
   Tape* tape = current_tape;
   if (tape == nullptr ||
       std::ranges::none_of(inputs, [&](const Tensor& input) { return tape->tracks(input); }))
-    return out.node() == 0 ? out : out.with_node(0);
+    return out.node() == 0 ? std::move(out) : out.with_node(0);
   const uint64_t id = tape->add(inputs, std::move(backward));
   return out.with_node(id);
 }

@@ -83,7 +83,7 @@ std::string gguf(uint32_t version, uint64_t tensors, uint64_t keys, const std::s
   return bytes + rest;
 }
 
-std::string gguf_tensor(const std::string& name, std::vector<uint64_t> dims, uint32_t type,
+std::string gguf_tensor(const std::string& name, const std::vector<uint64_t>& dims, uint32_t type,
                         uint64_t offset) {
   std::string bytes;
   append_text(bytes, name);

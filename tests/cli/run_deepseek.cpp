@@ -35,6 +35,7 @@ std::vector<std::string> environment_of(const Call& call, const std::string& hom
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> list;
+  list.reserve(texts.size() + 1);
   for (std::string& text : texts) list.push_back(text.data());
   list.push_back(nullptr);
   return list;

@@ -41,10 +41,11 @@ Model random_model(uint64_t seed) {
   for (const char* letter : {"a", "b", "c", "d"}) add(letter);
   std::vector<std::pair<std::string, std::string>> pairs;
   for (int i = 0; i < 60; ++i) {
-    const std::string left = texts[below(texts.size())], right = texts[below(texts.size())];
+    const std::string& left = texts[below(texts.size())];
+    const std::string& right = texts[below(texts.size())];
     if (left.size() + right.size() > 12) continue;
+    pairs.emplace_back(left, right);
     add(left + right);
-    pairs.push_back({left, right});
   }
   for (size_t i = pairs.size(); i > 1; --i) std::swap(pairs[i - 1], pairs[below(i)]);
   model.tokens.index();

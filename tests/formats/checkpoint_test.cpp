@@ -19,6 +19,7 @@ const char* const index_name = "model.safetensors.index.json";
 TEST(Checkpoint, ShardsReadAsOne) {
   const testing::TemporaryFolder folder;
   std::vector<TensorSpec> specs;
+  specs.reserve(7);
   for (int i = 0; i < 7; ++i) specs.push_back({concat("t", i), DType::f32, {2, 3}});
   CheckpointWriter writer(folder.path(), specs, /*shard_bytes=*/60);
   for (int i = 0; i < 7; ++i) writer.write(concat("t", i), Tensor::full({2, 3}, float(i)));

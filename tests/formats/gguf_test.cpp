@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <utility>
 
 #include "formats/gguf_writer.h"
 #include "formats/json.h"
@@ -88,6 +89,7 @@ TEST(Gguf, TensorsOfEveryWrittenFormatAreReadBack) {
   const std::vector<Format> formats{Format::f32,  Format::f16,  Format::bf16,
                                     Format::q8_0, Format::q4_0, Format::q4_1};
   std::vector<GgufTensorSpec> specs;
+  specs.reserve(formats.size() + 1);
   for (const Format format : formats)
     specs.push_back({std::string(format_info(format).name), format, {3, 64}});
   specs.push_back({"odd", Format::f32, {5}});
@@ -120,7 +122,9 @@ TEST(Gguf, TensorsOfEveryWrittenFormatAreReadBack) {
 TEST(GgufWriter, RefusesWhatAFileCannotHold) {
   const testing::TemporaryFolder folder;
   const auto path = folder.path() / "t.gguf";
-  const auto open = [&](std::vector<GgufTensorSpec> specs) { GgufWriter(path, {}, specs); };
+  const auto open = [&](std::vector<GgufTensorSpec> specs) {
+    GgufWriter(path, {}, std::move(specs));
+  };
   const auto kind = ErrorKind::invalid_input;
   testing::expect_refusal([&] { open({{"w", Format::fp8, {32}}}); }, kind, {"w", "FP8"});
   testing::expect_refusal([&] { open({{"w", Format::q8_0, {33}}}); }, kind, {"w", "32", "33"});
@@ -230,6 +234,7 @@ TEST(Gguf, PartsThatDoNotBelongTogetherAreRefused) {
 TEST(Gguf, AVocabularyOf150000LoadsLazily) {
   const testing::TemporaryFolder folder;
   std::vector<std::string> tokens;
+  tokens.reserve(150'000);
   for (int i = 0; i < 150'000; ++i) tokens.push_back(concat("token", i));
   GgufFields fields;
   fields.add_strings("tokenizer.ggml.tokens", tokens);

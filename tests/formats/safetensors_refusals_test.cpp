@@ -58,7 +58,7 @@ TEST(SafetensorsRefusals, EveryDamageIsNamed) {
   const std::string second = R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)";
   const std::vector<Mutation> mutations{
       {"empty file", "", {"at least 8 bytes", "got 0", "download"}},
-      {"cut length", "\1\0\0", {"at least 8 bytes"}},
+      {"cut length", std::string("\1\0\0", 3), {"at least 8 bytes"}},
       {"absurd header", long_length, {"header", "at most 100000000"}},
       {"length of all ones", negative, {"header", "at most 100000000"}},
       {"header past the file", past_end, {"header of 85", "got 2", "truncated"}},

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "formats/gguf_vocabulary.h"
 #include "formats/tokenizer.h"
@@ -95,7 +96,7 @@ TEST(TokenizerRefusals, IdsThatAreWrong) {
 
 TEST(TokenizerRefusals, MergesThatDoNotFitTheVocabulary) {
   const auto merge = [](json value) {
-    return [value](json& file) { file["model"]["merges"].push_back(value); };
+    return [value = std::move(value)](json& file) { file["model"]["merges"].push_back(value); };
   };
   expect_change_refused(merge({"zq", "a"}), bad_file, {"merge 3", "\"zq\" is not a token"});
   expect_change_refused(merge({"Z", "Q"}), bad_file, {"\"ZQ\" is not a token"});
@@ -174,7 +175,7 @@ TEST(TokenizerRefusals, PatternsThatWouldHang) {
 
 TEST(TokenizerRefusals, AddedTokensThatContradict) {
   const auto add = [](json token) {
-    return [token](json& file) { file["added_tokens"].push_back(token); };
+    return [token = std::move(token)](json& file) { file["added_tokens"].push_back(token); };
   };
   expect_change_refused(add({{"id", 5}, {"content", "<x>"}, {"special", true}}), bad_file,
                         {"\"<x>\"", "id 5", "unique"});

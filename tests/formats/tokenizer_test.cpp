@@ -148,8 +148,10 @@ TEST(Tokenizer, ThreadsShareOne) {
   const Tokenizer tokenizer = tiny_tokenizer();
   const std::vector<std::string> texts = sample_texts();
   std::vector<Ids> expected;
+  expected.reserve(texts.size());
   for (const std::string& text : texts) expected.push_back(tokenizer.encode(text));
   std::vector<std::thread> threads;
+  threads.reserve(4);
   std::vector<int> wrong(4, 0);
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&, t] {

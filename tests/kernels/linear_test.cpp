@@ -49,6 +49,7 @@ std::vector<float> run(void (*kernel)(const LinearArgs&) noexcept, const Weight&
   const int64_t stride = panels.rows() + 3;
   std::vector<float> out(size_t(rows * stride), sentinel);
   std::vector<float*> pointers;
+  pointers.reserve(size_t(rows));
   for (int64_t r = 0; r < rows; ++r) pointers.push_back(out.data() + r * stride + 1);
   kernel({.panels = reinterpret_cast<const unsigned char*>(panels.data()),
           .panel_bytes = packed_panel_bytes(panels),

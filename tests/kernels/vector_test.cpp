@@ -234,6 +234,7 @@ TEST(VectorKernels, PagedAttentionHasTheBitsOfItsDefinition) {
       const int64_t page_values = 2 * page_tokens * (c.key_dim + c.value_dim);
       const PageSet set(pages, page_values, bf16, 3);
       std::vector<int64_t> positions;
+      positions.reserve(size_t(c.rows));
       for (int64_t r = 0; r < c.rows; ++r) positions.push_back((r * 61 + 65) % 192);
       positions[0] = 190;
       for (const int64_t first_page : {0, 1, 2})
@@ -265,6 +266,7 @@ TEST(VectorKernels, LatentAttentionHasTheBitsOfItsDefinition) {
       SCOPED_TRACE(::testing::Message() << c.rows << " " << c.heads << " " << c.key_dim);
       const PageSet set(pages, latent_page_tokens * c.key_dim, bf16, 3);
       std::vector<int64_t> positions;
+      positions.reserve(size_t(c.rows));
       for (int64_t r = 0; r < c.rows; ++r) positions.push_back((r * 61 + 65) % 192);
       for (const int64_t first_page : {0, 1})
         expect_equal_bits(latent_attention_f32, [&](const auto& variant) {

@@ -88,6 +88,7 @@ TEST(Experts, ATokensBitsDependOnNothingElse) {
   constexpr int64_t hidden = 256, wide = 512, tokens = 21;
   for (const Format format : test::linear_formats()) {
     std::vector<ExpertWeights> weights;
+    weights.reserve(4);
     for (uint64_t e = 0; e < 4; ++e)
       weights.push_back({test::random_weight(format, wide, hidden, 3 * e + 1).packed(),
                          test::random_weight(format, wide, hidden, 3 * e + 2).packed(),

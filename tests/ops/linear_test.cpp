@@ -101,6 +101,7 @@ TEST_P(LinearFormats, QuantisingActivationsCostsLessThanOnePercent) {
   const auto want = reference(weight, x, 4, true);
   const auto got = run(weight.packed(), x, 4);
   std::vector<double> error;
+  error.reserve(got.size());
   for (size_t i = 0; i < got.size(); ++i) error.push_back(got[i] - want[i]);
   EXPECT_LT(rms(error), 0.01 * rms(want));
 }
@@ -116,6 +117,7 @@ TEST_P(LinearFormats, ARowIsTheSameBitsInAnyBatchAndForAnyThreads) {
   const auto x = random_values(33 * 512, 8);
   set_compute_threads(1);
   std::vector<std::vector<float>> alone;
+  alone.reserve(33);
   for (int64_t r = 0; r < 33; ++r) alone.push_back(run(weight, row_of(x, r, 512), 1));
   for (const int threads : {1, 2, 5}) {
     set_compute_threads(threads);

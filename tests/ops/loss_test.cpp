@@ -63,6 +63,7 @@ TEST(Loss, ManyChunksEqualOneMatrix) {
   const Tensor hidden = as_parameter(random_tensor({rows, dim}, 1));
   const Tensor head = as_parameter(random_tensor({vocab, dim}, 2));
   std::vector<int64_t> labels;
+  labels.reserve(rows);
   for (int64_t r = 0; r < rows; ++r) labels.push_back(r % vocab);
   Tape tape;
   const Tensor loss = head_cross_entropy(hidden, Weight::from_tensor(head), labels, 10 * vocab);

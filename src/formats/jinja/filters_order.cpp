@@ -45,6 +45,7 @@ Value sorted(Interpreter& in, std::vector<std::pair<Value, Value>> keyed, bool r
     return reversed ? less(in, b.first, a.first) : less(in, a.first, b.first);
   });
   std::vector<Value> items;
+  items.reserve(keyed.size());
   for (auto& [key, item] : keyed) items.push_back(std::move(item));
   return in.make_list(std::move(items));
 }

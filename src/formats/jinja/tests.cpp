@@ -120,6 +120,7 @@ bool Interpreter::test(std::string_view name, const Value& subject, Arguments& a
   for (const TestRow& row : tests)
     if (row.name == name) return row.run(*this, subject, arguments);
   std::vector<std::string> names;
+  names.reserve(tests.size());
   for (const TestRow& row : tests) names.emplace_back(row.name);
   const std::string_view near = nearest_name(name, names);
   error("unknown test '", name, "'", near.empty() ? "" : concat("; did you mean '", near, "'?"));

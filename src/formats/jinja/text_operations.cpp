@@ -84,6 +84,7 @@ Value split_text(Runtime& runtime, const Text& text, const Text* separator, int6
   }
   runtime.count_bytes(int64_t(pieces.size()), 128);
   std::vector<Value> values;
+  values.reserve(pieces.size());
   for (const Trimmed& piece : pieces)
     values.push_back(runtime.make_text(slice(text, piece.begin, piece.end)));
   return runtime.make_list(std::move(values));

@@ -161,6 +161,8 @@ inline void for_query_tiles(int64_t count, const Body& body) {
       return body.template run<2>(c);
     case 1:
       return body.template run<1>(c);
+    default:
+      return;
   }
 }
 
