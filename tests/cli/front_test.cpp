@@ -73,15 +73,17 @@ TEST(Front, SpeaksChineseWhenAskedOrWhenTheLocaleSaysSo) {
 }
 
 TEST(Front, AnErrorInChineseSaysItsKindAndKeepsTheDetail) {
-  const Outcome outcome = run_deepseek({{"show", "/no/such", "--lang", "zh"}});
+  const testing::TemporaryFolder home;
+  const std::map<std::string, std::string> environment{{"HOME", home.path().string()}};
+  const Outcome outcome = run_deepseek({{"show", "/no/such", "--lang", "zh"}, "", environment});
   EXPECT_EQ(outcome.exit_code, 4);
   EXPECT_TRUE(outcome.error.starts_with("deepseek: 未找到：/no/such: ")) << outcome.error;
-  const std::string english = run_deepseek({{"show", "/no/such"}}).error;
+  const std::string english = run_deepseek({{"show", "/no/such"}, "", environment}).error;
   EXPECT_NE(outcome.error.find(english.substr(10, english.size() - 11)), std::string::npos);
   const Outcome usage = run_deepseek({{"lsit"}, "", {{"DEEPSEEK_LANG", "zh"}}});
   EXPECT_TRUE(usage.error.starts_with("deepseek: 用法有误：")) << usage.error;
-  EXPECT_EQ(run_deepseek({{"show", "/no/such", "--lang", "zh", "--json"}}).error,
-            run_deepseek({{"show", "/no/such", "--json"}}).error);
+  EXPECT_EQ(run_deepseek({{"show", "/no/such", "--lang", "zh", "--json"}, "", environment}).error,
+            run_deepseek({{"show", "/no/such", "--json"}, "", environment}).error);
 }
 
 TEST(Front, AFlagOutOfPlaceIsExplained) {
