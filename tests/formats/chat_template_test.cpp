@@ -43,6 +43,45 @@ TEST(ChatTemplate, RendersEveryPublishedTemplateAsTheReferenceDoes) {
   EXPECT_EQ(checked, 563);
 }
 
+std::string render(std::string_view text) {
+  return ChatTemplate::parse(text, "t.jinja").render({{"messages", {}}});
+}
+
+TEST(ChatTemplate, NumbersAtTheEdgesAreTakenAsTheyAre) {
+  constexpr std::string_view lowest = "{% set low = -9223372036854775807 - 1 %}";
+  const std::pair<const char*, const char*> table[] = {
+      {"{{ 'a b c'.split(none, 9223372036854775807) }}", "['a', 'b', 'c']"},
+      {"{{ 'a b c'.rsplit(none, 9223372036854775807) }}", "['a', 'b', 'c']"},
+      {"{{ 'abc'.center(low) }}{{ 'abc'.zfill(low) }}{{ 'abc'.ljust(low) }}", "abcabcabc"},
+      {"{{ 'abc' | center(low) }}", "abc"},
+      {"{{ 1.5 | round(low) }}", "0.0"},
+  };
+  for (const auto& [text, want] : table) EXPECT_EQ(render(concat(lowest, text)), want) << text;
+}
+
+TEST(ChatTemplate, TemplatesOverABudgetAreRefused) {
+  const std::string shared =
+      "{% set ns = namespace(a=(1,), b=(1,)) %}{% for i in range(60) %}"
+      "{% set ns.a = (ns.a, ns.a) %}{% set ns.b = (ns.b, ns.b) %}{% endfor %}";
+  const std::string large = "{% set s = 'a' * 1000000 %}{% set p = 'a' * 500000 ~ 'b' %}";
+  struct Case {
+    std::string text, message;
+    ErrorKind kind = ErrorKind::bad_file;
+  };
+  const std::vector<Case> cases{
+      {"{{ 'a\\tb'.expandtabs(9223372036854775807) }}", "bytes made"},
+      {"{{ 'ab' | center(9223372036854775807) }}", "bytes made"},
+      {shared + "{{ {ns.a: 1, ns.b: 2} }}", "more than 100 parts", ErrorKind::invalid_input},
+      {large + "{{ s.rfind(p) }}", "steps"},
+      {large + "{{ s.rsplit(p) }}", "steps"},
+      {large + "{{ s.rpartition(p) }}", "steps"},
+      {large + "{{ s.strip(p) }}", "steps"},
+      {large + "{{ s | trim(p) }}", "steps"},
+  };
+  for (const Case& test : cases)
+    testing::expect_refusal([&] { render(test.text); }, test.kind, {"t.jinja:1: ", test.message});
+}
+
 TEST(ChatTemplate, SearchesForVariablesCountAgainstTheBudget) {
   std::string names, sets, arguments;
   for (int i = 0; i < 30'000; ++i) {

@@ -142,15 +142,23 @@ Value slice_text(Interpreter& in, const Text& text, const Steps& steps) {
   return in.make_text(out.take());
 }
 
-}  // namespace
-
-void require_key(Runtime& runtime, const Value& key) {
+/// Tuples that share their parts can be exponentially large, and keys are compared part by part.
+void require_key_part(Runtime& runtime, const Value& key, int64_t& parts) {
+  constexpr int64_t most = 100;
+  if (++parts > most) runtime.error("a key of a dict has more than ", most, " parts");
   require_defined(runtime, key);
   const Sequence* s = key.as_sequence();
   const bool is_tuple = s != nullptr && s->kind == Sequence::Kind::tuple;
   if (key.as_text() != nullptr || is_number(key) || key.is<None>()) return;
   if (!is_tuple) runtime.error("a ", type_name(key), " cannot be a key of a dict");
-  for (const Value& part : s->items) require_key(runtime, part);
+  for (const Value& part : s->items) require_key_part(runtime, part, parts);
+}
+
+}  // namespace
+
+void require_key(Runtime& runtime, const Value& key) {
+  int64_t parts = 0;
+  require_key_part(runtime, key, parts);
 }
 
 Value attribute(Interpreter& in, const Value& object, const std::string& name) {

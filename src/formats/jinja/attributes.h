@@ -18,7 +18,7 @@ Value slice_items(Interpreter& in, const Value& object, const Value& begin, cons
 /// Follows "a.b.0" through `object`, as the attribute argument of filters does.
 Value follow_path(Interpreter& in, Value object, const Value& path);
 
-/// Throws unless `key` can be a key of a dict.
+/// Throws unless `key` can be a key of a dict: of tuples, nested ones too, 100 parts in all.
 void require_key(Runtime& runtime, const Value& key);
 
 }  // namespace deepseek::jinja

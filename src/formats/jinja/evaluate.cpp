@@ -16,7 +16,7 @@ Value Interpreter::evaluate(const Expr& expr) {
 
 Value Interpreter::lookup(const std::string& name) {
   for (Scope* scope = scope_.get(); scope != nullptr; scope = scope->parent.get()) {
-    count_search(*scope);
+    count_lookup(*scope);
     if (const Value* found = scope->find(name)) return *found;
   }
   if (const Value* found = context_.find(std::string_view(name))) return *found;

@@ -101,7 +101,7 @@ Value absolute(Interpreter& in, const Value& subject, const Arguments& arguments
 double rounded(double value, int64_t precision) {
   if (!std::isfinite(value) || precision > 300) return value;
   if (precision < 0) {
-    const double power = std::pow(10.0, double(-precision));
+    const double power = std::pow(10.0, -double(precision));
     return std::isfinite(power) ? std::nearbyint(value / power) * power : 0;
   }
   std::array<char, 700> digits;

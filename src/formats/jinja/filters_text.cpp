@@ -44,6 +44,7 @@ Value trim_filter(Interpreter& in, const Value& subject, const Arguments& argume
   const Bound given(in, "trim", arguments, {"chars"});
   const Text* chars = given.text(0);
   const TextPtr text = to_text(in, subject);
+  if (chars != nullptr) in.count_search(text->bytes, chars->bytes);
   const Trimmed left = trim(text->bytes, Sides::both, chars == nullptr ? nullptr : &chars->bytes);
   return in.make_text(slice(*text, left.begin, left.end));
 }

@@ -68,7 +68,7 @@ Text Interpreter::render(const Body& body, Dict context) {
 }
 
 void Interpreter::set_variable(Scope& scope, std::string_view name, Value value) {
-  count_search(scope);
+  count_lookup(scope);
   scope.set(name, std::move(value));
 }
 

@@ -83,7 +83,7 @@ class Interpreter : public Runtime {
   Value lookup(const std::string& name);
   /// Sets a variable and counts the search for its name.
   void set_variable(Scope& scope, std::string_view name, Value value);
-  void count_search(const Scope& scope) { count_steps(int64_t(scope.variables.size()) / 16); }
+  void count_lookup(const Scope& scope) { count_steps(int64_t(scope.variables.size()) / 16); }
   Arguments evaluate(const CallArguments& arguments);
   void assign(const Target& target, const Value& value);
   void run_loop(const For& s, const Value& items, int64_t depth0);

@@ -25,7 +25,7 @@ template <Sides sides>
 Value strip(Interpreter& in, const Value& self, const Arguments& arguments) {
   const Bound given(in, "strip", arguments, {"chars"});
   const Text* chars = given.text(0);
-  if (chars != nullptr) in.count_steps(int64_t(chars->bytes.size()));
+  if (chars != nullptr) in.count_search(of(self).bytes, chars->bytes);
   const Trimmed left = trim(of(self).bytes, sides, chars == nullptr ? nullptr : &chars->bytes);
   return in.make_text(slice(of(self), left.begin, left.end));
 }
@@ -51,9 +51,9 @@ Value partition(Interpreter& in, const Value& self, const Arguments& arguments) 
   if (separator == nullptr || separator->bytes.empty()) in.error("partition(): empty separator");
   const Text& text = of(self);
   const size_t size = text.bytes.size();
+  if (from_right) in.count_search(text.bytes, separator->bytes);
   const size_t at =
       from_right ? text.bytes.rfind(separator->bytes) : find_bytes(text.bytes, separator->bytes, 0);
-  if (from_right) in.count_steps(int64_t(size));
   std::vector<Value> parts;
   if (at == std::string::npos) {
     parts.assign(3, Value::string(""));
@@ -105,7 +105,10 @@ Value find(Interpreter& in, const Value& self, const Arguments& arguments) {
   if (part == nullptr) in.error("find() needs a str");
   const std::string& bytes = of(self).bytes;
   constexpr bool last = how == Find::last || how == Find::last_or_fail;
-  in.count_steps(int64_t(bytes.size()) / (last ? 1 : 256));
+  if (last)
+    in.count_search(bytes, part->bytes);
+  else
+    in.count_steps(int64_t(bytes.size()) / 256);
   if (const auto range = window(of(self), given)) {
     const std::string_view inside =
         std::string_view(bytes).substr(range->begin, range->end - range->begin);

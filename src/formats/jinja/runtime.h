@@ -32,13 +32,17 @@ class Runtime {
 
   /// Counts work in proportion to `n` items. Throws bad_file past the budget.
   void count_steps(int64_t n = 1) {
+    if (n > limits_.steps - steps_) over_budget("steps", limits_.steps);
     steps_ += n;
-    if (steps_ > limits_.steps) over_budget("steps", limits_.steps);
+  }
+  /// Counts a search through `text` that may compare all of `part` everywhere.
+  void count_search(std::string_view text, std::string_view part) {
+    count_steps(int64_t(text.size()) + int64_t(text.size()) * int64_t(part.size()) / 256);
   }
   /// Counts `n` bytes about to be made, and the work on them.
   void count_bytes(int64_t n) {
+    if (n > limits_.made_bytes - made_bytes_) over_budget("bytes made", limits_.made_bytes);
     made_bytes_ += n;
-    if (made_bytes_ > limits_.made_bytes) over_budget("bytes made", limits_.made_bytes);
     count_steps(n / 256);
   }
   int64_t made_bytes() const { return made_bytes_; }

@@ -35,7 +35,7 @@ std::vector<Trimmed> words_of(const std::string& bytes) {
 /// included.
 void join_left_over(std::vector<Trimmed>& words, const std::string& bytes, int64_t most,
                     bool from_right) {
-  if (most < 0 || int64_t(words.size()) <= most + 1) return;
+  if (most < 0 || int64_t(words.size()) - 1 <= most) return;
   if (from_right) {
     const size_t first = words.size() - size_t(most) - 1;
     words[first].begin = 0;
@@ -60,7 +60,7 @@ Value split_text(Runtime& runtime, const Text& text, const Text* separator, int6
     const std::string& by = separator->bytes;
     std::vector<size_t> cuts;
     if (from_right) {
-      runtime.count_steps(int64_t(bytes.size()));
+      runtime.count_search(bytes, by);
       size_t end = bytes.size();
       while (end >= by.size() && (most < 0 || int64_t(cuts.size()) < most)) {
         const size_t at = bytes.rfind(by, end - by.size());
@@ -142,7 +142,8 @@ Text replace_text(Runtime& runtime, const Text& text, const Text& old, const Tex
 
 Text pad_text(Runtime& runtime, const Text& text, int64_t width, std::string_view fill,
               Padding side) {
-  const int64_t missing = std::max<int64_t>(width - count_characters(text.bytes), 0);
+  const int64_t characters = count_characters(text.bytes);
+  const int64_t missing = width > characters ? width - characters : 0;
   runtime.count_bytes(missing, int64_t(fill.size()));
   // Python's str.center puts the odd character left when the width is odd.
   int64_t left = side == Padding::left ? missing : 0;
