@@ -48,8 +48,7 @@ Tensor Conversation::prefill(const std::vector<int32_t>& prompt, const GenerateO
                  .logits;
     at = end;
     if (options.progress)
-      options.progress({"prompt", static_cast<int64_t>(at) - kept,
-                        static_cast<int64_t>(prompt.size()) - kept, "tokens"});
+      options.progress({"reading the prompt", int64_t(at), int64_t(prompt.size()), "tokens"});
   }
   return logits;
 }

@@ -19,10 +19,9 @@ struct GenerateOptions {
   bool logprobs = false;
   int top_logprobs = 0;
   int64_t prefill_chunk = 512;
-  /// Told after every chunk of the prompt.
-  ProgressSink progress;
   /// Asked after every step; true ends the generation with what there is.
   std::function<bool()> cancelled;
+  ProgressSink progress;  // of the prompt
 };
 
 struct Generated {
