@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <chrono>
 
 #include "core/error.h"
 #include "core/utf8.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <chrono>
+#include <ctime>
 
 #include "core/error.h"
 #include "tests/formats/grammar_support.h"
@@ -354,10 +354,9 @@ TEST(GrammarSchema, BombsAreRefusedQuickly) {
   };
   for (const auto& [schema, budget] : bombs) {
     SCOPED_TRACE(schema.substr(0, 60));
-    const auto begin = std::chrono::steady_clock::now();
+    const std::clock_t begin = std::clock();  // of this process: others may be busy
     expect_refusal([&] { compile(schema); }, ErrorKind::invalid_input, {"at most", budget});
-    const auto took = std::chrono::steady_clock::now() - begin;
-    EXPECT_LT(std::chrono::duration<double>(took).count(), 3);
+    EXPECT_LT(double(std::clock() - begin) / CLOCKS_PER_SEC, 3);
   }
 }
 
