@@ -30,6 +30,14 @@ int64_t system_clock_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
 }
 
+Value::Value(const std::optional<int64_t>& number) {
+  if (number) data_.emplace<int64_t>(*number);
+}
+
+Value::Value(const std::optional<std::string>& text) {
+  if (text) data_.emplace<std::string>(*text);
+}
+
 bool Row::is_null(size_t column) const {
   return std::holds_alternative<std::monostate>(cells_.at(column).data());
 }

@@ -34,10 +34,9 @@ class Value {
   Value(std::string_view text) : data_(std::string(text)) {}
   Value(std::string text) : data_(std::move(text)) {}
   Value(Blob blob) : data_(std::move(blob)) {}
-  template <class T>
-  Value(const std::optional<T>& value) {
-    if (value) *this = Value(*value);
-  }
+  // Not inline: GCC 12 mistakes the alternative that is not there for an uninitialised one.
+  Value(const std::optional<int64_t>& number);
+  Value(const std::optional<std::string>& text);
 
   const std::variant<std::monostate, int64_t, std::string, Blob>& data() const { return data_; }
 
