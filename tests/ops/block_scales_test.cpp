@@ -29,7 +29,8 @@ TEST(BlockScales, AreFoundWhereverTheyMakeValuesThatAreNoNumbers) {
     for (int64_t byte = 0; byte < info.block_bytes; ++byte) {
       const Weight weight = with_ones_at(info, 1, 1, byte);
       bool finite = true;
-      for (const float value : weight.dequantized_rows(1, 1).values())
+      const Tensor values = weight.dequantized_rows(1, 1);
+      for (const float value : values.values())
         finite = finite && std::isfinite(value);
       const auto found = row_with_bad_scale(weight);
       if (finite) continue;  // a bad scale may also meet codes of zero alone

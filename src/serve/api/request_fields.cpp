@@ -58,7 +58,7 @@ grammar::Grammar compiled(const char* param, Build build) {
 
 grammar::Grammar schema_grammar(const char* param, const ordered_json& schema) {
   return compiled(param, [&](grammar::Builder& b) {
-    if (schema.is_string()) return b.json_schema(schema.get<std::string>());
+    if (schema.is_string()) return b.json_schema_text(schema.get<std::string>());
     return b.json_schema(schema);
   });
 }
