@@ -30,8 +30,7 @@ TEST(BlockScales, AreFoundWhereverTheyMakeValuesThatAreNoNumbers) {
       const Weight weight = with_ones_at(info, 1, 1, byte);
       bool finite = true;
       const Tensor values = weight.dequantized_rows(1, 1);
-      for (const float value : values.values())
-        finite = finite && std::isfinite(value);
+      for (const float value : values.values()) finite = finite && std::isfinite(value);
       const auto found = row_with_bad_scale(weight);
       if (finite) continue;  // a bad scale may also meet codes of zero alone
       EXPECT_EQ(found, 1) << info.name << " byte " << byte;
