@@ -223,9 +223,10 @@ void test_blocks(Input& input, Format format) {
 }
 
 /// A maximum and what the sum of exponentials is relative to it. Once a score is not a number, the
-/// sum is not either and the maximum is any of the others.
+/// sum is not either and the maximum is any of the others; of two zeros the maximum is either. What
+/// is computed from them is the same.
 void append_softmax(float max, double sum, std::vector<float>& out) {
-  out.push_back(std::isnan(sum) ? NAN : max);
+  out.push_back(std::isnan(sum) ? NAN : max + 0.0f);
   out.push_back(static_cast<float>(sum));
   out.push_back(static_cast<float>(sum - static_cast<float>(sum)));
 }
