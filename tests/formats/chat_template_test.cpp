@@ -59,6 +59,19 @@ TEST(ChatTemplate, NumbersAtTheEdgesAreTakenAsTheyAre) {
   for (const auto& [text, want] : table) EXPECT_EQ(render(concat(lowest, text)), want) << text;
 }
 
+TEST(ChatTemplate, FiltersTakeWhatHasNoListOfItsOwn) {
+  const std::pair<const char*, const char*> table[] = {
+      {"{{ 'cab' | sort }}", "['a', 'b', 'c']"},
+      {"{{ {'b': 1, 'a': 2} | sort }}", "['a', 'b']"},
+      {"{{ {'b': 1, 'a': 2} | min }}{{ 'cab' | max }}", "ac"},
+      {"{{ 'abac' | unique | join }}", "abc"},
+      {"{{ {1: 'a', 3: 'b'} | sum }}", "4"},
+  };
+  for (const auto& [text, want] : table) EXPECT_EQ(render(text), want) << text;
+  testing::expect_refusal([&] { render("{{ dict('ab') }}"); }, ErrorKind::invalid_input,
+                          {"t.jinja:1: "});
+}
+
 TEST(ChatTemplate, TemplatesOverABudgetAreRefused) {
   const std::string shared =
       "{% set ns = namespace(a=(1,), b=(1,)) %}{% for i in range(60) %}"

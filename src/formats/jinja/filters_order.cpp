@@ -33,8 +33,9 @@ Value key_of(Interpreter& in, const Value& item, const Value* attribute, bool ca
 
 std::vector<std::pair<Value, Value>> with_keys(Interpreter& in, const Value& subject,
                                                const Value* attribute, bool case_sensitive) {
+  const SequencePtr items = iterate(in, subject);
   std::vector<std::pair<Value, Value>> keyed;
-  for (const Value& item : iterate(in, subject)->items)
+  for (const Value& item : items->items)
     keyed.emplace_back(key_of(in, item, attribute, case_sensitive), item);
   return keyed;
 }
@@ -87,8 +88,9 @@ Value extreme(Interpreter& in, const Value& subject, const Arguments& arguments)
 
 Value sum(Interpreter& in, const Value& subject, const Arguments& arguments) {
   const Bound given(in, "sum", arguments, {"attribute", "start"});
+  const SequencePtr items = iterate(in, subject);
   Value total = given.has(1) ? *given[1] : Value(int64_t{0});
-  for (const Value& item : iterate(in, subject)->items)
+  for (const Value& item : items->items)
     total = binary(in, Operator::add, total,
                    given.is_given(0) ? follow_path(in, item, *given[0]) : item);
   return total;

@@ -39,7 +39,8 @@ Dict entries_of(Interpreter& in, std::string_view function, const Arguments& arg
       dict = *other;
       continue;
     }
-    for (const Value& pair : iterate(in, value)->items) {
+    const SequencePtr pairs = iterate(in, value);
+    for (const Value& pair : pairs->items) {
       const SequencePtr parts = iterate(in, pair);
       if (parts->items.size() != 2)
         in.error(function, "() needs pairs, got ", parts->items.size(), " values");
