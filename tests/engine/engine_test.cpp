@@ -88,6 +88,7 @@ TEST_P(EngineCase, ARowsBitsDependOnItsOwnSequenceAlone) {
       }
       ASSERT_TRUE(engine.step(first).has_value());
       std::vector<StepSpan> second;
+      second.reserve(others.size() + 1);
       for (const SequenceId other : others) second.push_back({other, random_tokens(1, 9, vocab)});
       second.push_back({mine, Tokens(tokens.begin() + 70, tokens.begin() + 71)});
       const StepResult result = *engine.step(second);
