@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/text.h"
 #include "core/utf8.h"
 #include "formats/gguf_pre_tables.h"
 #include "formats/gguf_vocabulary.h"
@@ -242,7 +243,8 @@ void add_templates(const std::filesystem::path& folder, const JsonFields& config
     if (!one.is_object()) config.refuse("chat_template", "a string or a list of named templates");
     const JsonFields named(one, config.where(), "chat_template.");
     const std::string name = named.required_text("name");
-    fields.add_string(name == "default" ? key : key + "." + name, named.required_text("template"));
+    fields.add_string(name == "default" ? key : concat(key, ".", name),
+                      named.required_text("template"));
     if (name != "default") names.push_back(name);
   }
   if (!names.empty()) fields.add_strings("tokenizer.chat_templates", names);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/file.h"
+#include "core/text.h"
 
 namespace deepseek::testing {
 namespace {
@@ -36,9 +37,9 @@ std::string mismatch(const json& schema, const json& value, const std::string& w
     for (const json& name : schema.at("required"))
       if (!value.contains(name)) return where + ": " + name.dump() + " is missing";
     for (const auto& [name, part] : value.items()) {
-      if (!schema.at("properties").contains(name)) return where + ": unexpected " + name;
+      if (!schema.at("properties").contains(name)) return concat(where, ": unexpected ", name);
       const std::string problem =
-          mismatch(schema.at("properties").at(name), part, where + "." + name);
+          mismatch(schema.at("properties").at(name), part, concat(where, ".", name));
       if (!problem.empty()) return problem;
     }
   }

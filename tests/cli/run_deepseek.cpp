@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "core/text.h"
 #include "tests/support/temporary_folder.h"
 
 namespace deepseek::testing {
@@ -29,7 +30,7 @@ std::vector<std::string> environment_of(const Call& call, const std::string& hom
   for (char** entry = environ; *entry != nullptr; ++entry)
     if (passed_on(*entry, call)) pairs.emplace_back(*entry);
   if (!call.environment.contains("HOME")) pairs.push_back("HOME=" + home);
-  for (const auto& [name, value] : call.environment) pairs.push_back(name + "=" + value);
+  for (const auto& [name, value] : call.environment) pairs.push_back(concat(name, "=", value));
   return pairs;
 }
 

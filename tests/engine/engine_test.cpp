@@ -87,6 +87,7 @@ TEST_P(EngineCase, ARowsBitsDependOnItsOwnSequenceAlone) {
   };
   const SequenceId mine = prefilled(Tokens(tokens.begin(), tokens.begin() + 70));
   std::vector<SequenceId> others;
+  others.reserve(32);
   for (int64_t i = 0; i < 32; ++i)
     others.push_back(prefilled(random_tokens(1 + i % 7, 50 + i, vocab)));
   for (const int threads : {1, 2}) {

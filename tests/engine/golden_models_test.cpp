@@ -97,7 +97,7 @@ class GoldenModel : public ::testing::TestWithParam<const char*> {
   void expect_rows(const Traced& traced, const std::string& kind, const std::string& golden,
                    size_t lists) const {
     for (size_t i = 0; i < lists; ++i) {
-      const size_t dot = kind.find("#");
+      const size_t dot = kind.find('#');
       const std::string name = kind.substr(0, dot) + std::to_string(i) + kind.substr(dot + 1);
       ASSERT_TRUE(traced.contains(name)) << name;
       expect_close(golden + " of list " + std::to_string(i), traced.at(name),

@@ -220,7 +220,7 @@ TEST(Sampler, RefusesOptionsOutOfRangeByName) {
     SampleOptions options;
     options.*member = value;
     try {
-      Sampler(options, 10);
+      const Sampler sampler(options, 10);
       ADD_FAILURE() << field << " accepted";
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::invalid_input);

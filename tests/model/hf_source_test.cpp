@@ -128,7 +128,7 @@ TEST(HfSource, RefusalsNameTheShard) {
 
 TEST(HfSource, RefusesFp8WithoutScalesOrWithBadOnes) {
   const testing::TemporaryFolder folder;
-  const auto write = [&](std::vector<TensorSpec> specs, float scale) {
+  const auto write = [&](const std::vector<TensorSpec>& specs, float scale) {
     SafetensorsWriter writer(folder.path() / "model.safetensors", specs);
     writer.write("w.weight", std::array<std::byte, 4>{});
     for (const TensorSpec& spec : specs)

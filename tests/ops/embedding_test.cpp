@@ -23,7 +23,7 @@ TEST(Embedding, TakesRowsAndAddsUpTheirGradients) {
       [&](const auto& x) {
         Values out;
         for (const int32_t id : ids)
-          for (int c = 0; c < 3; ++c) out.push_back(x[0][static_cast<size_t>(3 * id + c)]);
+          for (size_t c = 0; c < 3; ++c) out.push_back(x[0][3 * static_cast<size_t>(id) + c]);
         return out;
       },
       1e-6);
