@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
+#include "core/json.h"
 #include "formats/chat_template.h"
 #include "fuzz/exact_buffer.h"
 #include "fuzz/refusal.h"

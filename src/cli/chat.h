@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
 #include "cli/console.h"
 #include "cli/flags.h"
+#include "core/json.h"
 #include "engine/generate.h"
 #include "engine/text_model.h"
 

@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <exception>
 #include <new>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "cli/console.h"
@@ -14,6 +13,7 @@
 #include "cli/interrupt.h"
 #include "cli/setting.h"
 #include "core/error.h"
+#include "core/json.h"
 #include "core/text.h"
 
 namespace deepseek::cli {

@@ -2,9 +2,9 @@
 #include "cli/help.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "cli/setting.h"
+#include "core/json.h"
 #include "core/text.h"
 
 namespace deepseek::cli {

@@ -2,10 +2,10 @@
 #include "cli/id_lists.h"
 
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/json.h"
 #include "formats/json.h"
 
 namespace deepseek::cli {

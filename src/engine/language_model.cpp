@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "core/thread_pool.h"
 #include "deepseek/deepseek.h"
 #include "engine/generate.h"

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/text_model.h"
 
-#include <nlohmann/json.hpp>
-
 #include "core/error.h"
+#include "core/json.h"
 #include "engine/fingerprint.h"
 #include "formats/gguf_vocabulary.h"
 #include "formats/template_source.h"

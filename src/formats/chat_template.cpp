@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "formats/chat_template.h"
 
-#include <nlohmann/json.hpp>
-
+#include "core/json.h"
 #include "formats/jinja/interpreter.h"
 #include "formats/jinja/json.h"
 #include "formats/jinja/parser.h"

@@ -2,10 +2,10 @@
 #include "formats/tokenizer_json.h"
 
 #include <array>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "formats/byte_level.h"
 #include "formats/json.h"
 #include "formats/json_field.h"

@@ -3,9 +3,9 @@
 #include <array>
 #include <cmath>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "formats/gguf_writer.h"
 #include "formats/json.h"
 #include "model/convert_parts.h"

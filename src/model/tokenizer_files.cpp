@@ -2,10 +2,10 @@
 #include "model/tokenizer_files.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <unordered_set>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "formats/gguf_pre_tables.h"
 #include "formats/gguf_vocabulary.h"
 

@@ -2,9 +2,8 @@
 // run, generate, perplexity, bench, convert and show on a tiny model of random weights.
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "cli/reasoning.h"
+#include "core/json.h"
 #include "tests/cli/run_deepseek.h"
 #include "tests/cli/tiny_model.h"
 #include "tests/support/temporary_folder.h"

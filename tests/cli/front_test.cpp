@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "cli/command.h"
 #include "cli/messages.h"
 #include "cli/progress_line.h"
 #include "cli/setting.h"
+#include "core/json.h"
 #include "tests/cli/run_deepseek.h"
 #include "tests/support/temporary_folder.h"
 

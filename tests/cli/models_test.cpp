@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
+#include "core/json.h"
 #include "formats/file_hash.h"
 #include "tests/cli/json_schema.h"
 #include "tests/cli/run_deepseek.h"

@@ -2,10 +2,10 @@
 // The verbs `key` and `ledger`.
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "core/file.h"
+#include "core/json.h"
 #include "serve/store/database.h"
 #include "tests/cli/json_schema.h"
 #include "tests/cli/run_deepseek.h"

@@ -7,10 +7,10 @@
 
 #include <csignal>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <regex>
 
 #include "core/file.h"
+#include "core/json.h"
 #include "tests/cli/tiny_model.h"
 #include "tests/support/temporary_folder.h"
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
+#include "core/json.h"
 #include "tests/cli/run_deepseek.h"
 #include "tests/cli/tiny_model.h"
 #include "tests/support/shared_data.h"

@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "formats/safetensors.h"
 #include "tests/cli/run_deepseek.h"
 #include "tests/cli/tiny_model.h"

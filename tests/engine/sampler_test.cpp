@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "engine/softmax_math.h"
 #include "formats/safetensors.h"
 #include "ops/exp_scaled.h"

@@ -5,8 +5,8 @@
 
 #include <cmath>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "engine/generate.h"
 #include "formats/model_location.h"
 #include "formats/safetensors.h"

@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <map>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "tests/formats/refusal.h"
 #include "tests/support/shared_data.h"
 

@@ -5,9 +5,10 @@
 
 #include <chrono>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <regex>
 #include <string>
+
+#include "core/json.h"
 
 namespace deepseek::testing {
 

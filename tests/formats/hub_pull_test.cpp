@@ -3,10 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "core/error.h"
 #include "core/file.h"
+#include "core/json.h"
 #include "formats/file_hash.h"
 #include "tests/support/http_server.h"
 #include "tests/support/temporary_folder.h"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
+#include "core/json.h"
 #include "formats/byte_level.h"
 #include "formats/tokenizer.h"
 #include "tests/support/shared_data.h"

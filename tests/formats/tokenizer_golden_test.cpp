@@ -2,9 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <map>
-#include <nlohmann/json.hpp>
 #include <span>
 
+#include "core/json.h"
 #include "core/text.h"
 #include "core/utf8.h"
 #include "formats/gguf.h"

@@ -2,9 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "core/json.h"
 #include "formats/gguf_vocabulary.h"
 #include "formats/tokenizer.h"
 #include "tests/formats/refusal.h"

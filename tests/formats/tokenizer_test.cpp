@@ -3,10 +3,10 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "core/random.h"
 #include "core/text.h"
 #include "core/utf8.h"

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "formats/checkpoint.h"
 #include "formats/gguf.h"
 #include "formats/safetensors_writer.h"

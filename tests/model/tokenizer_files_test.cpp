@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "formats/gguf_vocabulary.h"
 #include "formats/tokenizer.h"
 #include "tests/support/shared_data.h"

@@ -5,9 +5,9 @@
 
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "formats/safetensors.h"
 #include "tests/support/gradient_check.h"
 #include "tests/support/shared_data.h"

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <iomanip>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "bench/kernel_suite.h"
@@ -11,6 +10,7 @@
 #include "cli/verbs/verbs.h"
 #include "core/cpu.h"
 #include "core/error.h"
+#include "core/json.h"
 #include "core/text.h"
 #include "core/thread_pool.h"
 #include "engine/speed.h"

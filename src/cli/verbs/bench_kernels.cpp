@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <nlohmann/json.hpp>
 
 #include "bench/kernel_suite.h"
 #include "cli/interrupt.h"
 #include "cli/model_flags.h"
 #include "cli/verbs/verbs.h"
 #include "core/cpu.h"
+#include "core/json.h"
 #include "core/text.h"
 #include "core/thread_pool.h"
 

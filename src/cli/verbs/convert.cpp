@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/convert.h"
 
-#include <nlohmann/json.hpp>
-
 #include "cli/interrupt.h"
 #include "cli/model_flags.h"
 #include "cli/verbs/verbs.h"
 #include "core/error.h"
+#include "core/json.h"
 #include "core/text.h"
 
 namespace deepseek::cli {

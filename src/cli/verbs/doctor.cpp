@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <filesystem>
 #include <iomanip>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "cli/machine.h"
 #include "cli/verbs/verbs.h"
 #include "core/cpu.h"
+#include "core/json.h"
 #include "core/machine_memory.h"
 #include "core/text.h"
 #include "core/thread_pool.h"

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/generate.h"
 
-#include <nlohmann/json.hpp>
-
 #include "cli/generate_flags.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/verbs/verbs.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "core/json.h"
 #include "core/text.h"
 
 namespace deepseek::cli {

@@ -2,10 +2,10 @@
 #include "cli/help.h"
 
 #include <array>
-#include <nlohmann/json.hpp>
 
 #include "cli/verbs/verbs.h"
 #include "core/error.h"
+#include "core/json.h"
 #include "core/text.h"
 
 namespace deepseek::cli {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "cli/store_flags.h"
 #include "cli/verbs/verbs.h"
 #include "core/error.h"
+#include "core/json.h"
 #include "core/text.h"
 #include "serve/store/balances.h"
 #include "serve/store/keys.h"

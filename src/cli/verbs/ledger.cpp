@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/store/ledger.h"
 
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "cli/store_flags.h"
 #include "cli/verbs/verbs.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "core/json.h"
 #include "core/text.h"
 #include "serve/store/keys.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "cli/verbs/verbs.h"
+#include "core/json.h"
 #include "core/text.h"
 #include "formats/hub_cache.h"
 

@@ -3,7 +3,6 @@
 
 #include <cmath>
 #include <iomanip>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "cli/generate_flags.h"
@@ -14,6 +13,7 @@
 #include "cli/verbs/verbs.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "core/json.h"
 
 namespace deepseek::cli {
 namespace {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <nlohmann/json.hpp>
 
 #include "cli/interrupt.h"
 #include "cli/verbs/verbs.h"
+#include "core/json.h"
 #include "core/text.h"
 #include "formats/hub_pull.h"
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <nlohmann/json.hpp>
 
 #include "cli/chat.h"
 #include "cli/generate_flags.h"
@@ -8,6 +7,7 @@
 #include "cli/line_editor.h"
 #include "cli/verbs/verbs.h"
 #include "core/error.h"
+#include "core/json.h"
 #include "core/text.h"
 
 namespace deepseek::cli {

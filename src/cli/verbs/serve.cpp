@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <nlohmann/json.hpp>
 
 #include "cli/generate_flags.h"
 #include "cli/model_flags.h"
 #include "cli/verbs/verbs.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "core/json.h"
 #include "core/text.h"
 #include "serve/api/model_server.h"
 

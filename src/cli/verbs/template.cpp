@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "cli/input.h"
 #include "cli/text_files.h"
 #include "cli/verbs/verbs.h"
 #include "core/error.h"
+#include "core/json.h"
 #include "core/text.h"
 #include "formats/json.h"
 

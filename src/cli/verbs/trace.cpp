@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "cli/generate_flags.h"
 #include "cli/id_lists.h"
@@ -13,6 +12,7 @@
 #include "cli/model_flags.h"
 #include "cli/verbs/verbs.h"
 #include "core/error.h"
+#include "core/json.h"
 #include "core/text.h"
 #include "formats/safetensors_writer.h"
 #include "model/open.h"

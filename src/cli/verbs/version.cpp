@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <nlohmann/json.hpp>
 
 #include "cli/verbs/verbs.h"
+#include "core/json.h"
 #include "core/text.h"
 
 namespace deepseek::cli {

@@ -4,13 +4,13 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/json.h"
 #include "formats/tokenizer.h"
 
 /// Constrained output: a Builder composes a Grammar, a Constraint joins it with a Vocabulary, a

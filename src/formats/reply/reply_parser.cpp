@@ -2,7 +2,8 @@
 #include "formats/reply/reply_parser.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+
+#include "core/json.h"
 
 namespace deepseek {
 namespace {

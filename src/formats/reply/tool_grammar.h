@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "core/json.h"
 #include "formats/grammar/grammar.h"
 #include "formats/reply/reply_form.h"
 #include "formats/tokenizer.h"

@@ -3,9 +3,9 @@
 
 #include <functional>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 
+#include "core/json.h"
 #include "serve/api/model_host.h"
 #include "serve/api/reply_pump.h"
 #include "serve/http/router.h"

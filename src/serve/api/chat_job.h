@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "core/json.h"
 #include "formats/reply/reply_parser.h"
 #include "formats/reply/tool_grammar.h"
 #include "serve/api/api.h"

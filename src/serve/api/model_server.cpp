@@ -7,9 +7,9 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
-#include <nlohmann/json.hpp>
 #include <thread>
 
+#include "core/json.h"
 #include "deepseek/deepseek.h"
 #include "serve/api/api.h"
 #include "serve/api/key_check.h"

@@ -9,10 +9,10 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
-#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "core/error.h"
+#include "core/json.h"
 
 namespace deepseek::serve {
 namespace {

@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <new>
-#include <nlohmann/json.hpp>
+
+#include "core/json.h"
 
 namespace deepseek::serve {
 namespace {

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "core/utf8.h"
 #include "serve/store/digest.h"
 #include "serve/store/schema.h"

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/store/ledger_fields.h"
 
-#include <nlohmann/json.hpp>
-
+#include "core/json.h"
 #include "core/text.h"
 #include "serve/store/digest.h"
 

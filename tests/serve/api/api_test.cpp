@@ -2,10 +2,10 @@
 // The whole server over a socket, on a tiny model of random weights.
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
 
+#include "core/json.h"
 #include "serve/api/model_server.h"
 #include "tests/cli/tiny_model.h"
 #include "tests/serve/http/raw_client.h"

@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "serve/http/access_log.h"
 #include "serve/http/span_exporter.h"
 #include "serve/metrics/serve_metrics.h"

@@ -4,10 +4,10 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "core/file.h"
+#include "core/json.h"
 #include "serve/store/balances.h"
 #include "serve/store/digest.h"
 #include "serve/store/meter.h"
