@@ -100,10 +100,12 @@ constexpr std::array rows{
         "Answers the OpenAI and DeepSeek API (/v1/chat/completions, /v1/completions, "
         "/v1/models, /tokenize and others; /openapi.json lists all) for many clients at once. "
         "Listens on this machine alone unless told otherwise; other machines only with API "
-        "keys. Ctrl-C finishes what runs and leaves.",
+        "keys. Keys made with 'deepseek key' count, with their limits and balances, and every "
+        "change of them at once. Ctrl-C finishes what runs and leaves.",
         "为众多客户端同时提供 OpenAI 与 DeepSeek API（/v1/chat/completions、/v1/completions、"
         "/v1/models、/tokenize 等；/openapi.json 列出全部）。默认只监听本机；"
-        "对其他机器开放时须有 API 密钥。Ctrl-C 完成正在进行的请求后退出。"},
+        "对其他机器开放时须有 API 密钥。'deepseek key' 创建的密钥及其限额与余额有效，"
+        "更改立即生效。Ctrl-C 完成正在进行的请求后退出。"},
     MessageRow{"verb.key", "API keys of the server", "服务器的 API 密钥"},
     MessageRow{
         "verb.key.about",
@@ -268,6 +270,13 @@ constexpr std::array rows{
     MessageRow{"flag.cache-disk", "folder where cached prompts outlive a restart",
                "保存提示词缓存的文件夹，重启后仍可用"},
     MessageRow{"flag.cache-disk-bytes", "size of that folder at most", "该文件夹的大小上限"},
+    MessageRow{"flag.otlp-endpoint",
+               "collector of OpenTelemetry traces (OTLP over HTTP), such as http://localhost:4318",
+               "OpenTelemetry 追踪收集器（OTLP over HTTP），如 http://localhost:4318"},
+    MessageRow{"flag.prices",
+               "price file by which requests of the store's keys are charged; without "
+               "one they are free",
+               "价格文件，按其对数据库中密钥的请求计费；未给出时免费"},
     MessageRow{"flag.data-path",
                "folder of the server's store and files; the user's data folder "
                "when not given",

@@ -55,9 +55,11 @@ constexpr std::array rows{
     Setting{"prefix-cache", "", Kind::boolean, Scope::lasting, "true"},
     Setting{"cache-disk", "DIR", Kind::path, Scope::lasting},
     Setting{"cache-disk-bytes", "SIZE", Kind::size, Scope::lasting, "8GiB"},
+    Setting{"otlp-endpoint", "URL", Kind::text, Scope::lasting},
     // The store of the server.
     Setting{"data-path", "DIR", Kind::path, Scope::lasting},
     Setting{"store-url", "URL", Kind::text, Scope::lasting},
+    Setting{"prices", "FILE", Kind::path, Scope::lasting},
     // One call.
     Setting{"prompt", "TEXT", Kind::text},
     Setting{"prompt-file", "FILE", Kind::path},

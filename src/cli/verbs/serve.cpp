@@ -2,6 +2,7 @@
 
 #include "cli/generate_flags.h"
 #include "cli/model_flags.h"
+#include "cli/store_flags.h"
 #include "cli/verbs/verbs.h"
 #include "core/error.h"
 #include "core/file.h"
@@ -27,6 +28,18 @@ std::vector<std::string> keys_in(const std::string& path) {
   return keys;
 }
 
+/// The store that was named, or the user's own where one was ever made.
+std::optional<store::StoreLocation> served_store(const Flags& flags) {
+  const bool named = flags.given("data-path") || flags.given("store-url");
+  if (named) return store_location(flags);
+  try {
+    return existing_store_location(flags);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::not_found) throw;
+    return std::nullopt;
+  }
+}
+
 serve::ModelServerConfig config_of(const Flags& flags, Console& console) {
   serve::ModelServerConfig config;
   const std::string model = flags.argument("MODEL").value_or("starter");
@@ -50,7 +63,9 @@ serve::ModelServerConfig config_of(const Flags& flags, Console& console) {
   if (const auto file = flags.text("api-key-file"))
     for (std::string& key : keys_in(*file)) config.api_keys.push_back(std::move(key));
   config.force_public = flags.on("force-public");
-  config.http.check_host = config.api_keys.empty() || !config.http.allowed_hosts.empty();
+  config.store = served_store(flags);
+  config.prices = flags.text("prices").value_or("");
+  config.otlp_endpoint = flags.text("otlp-endpoint").value_or("");
   config.access_log = flags.text("access-log").value_or("");
   config.drain.grace_ms = *flags.integer("drain-seconds") * 1000;
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/api/api.h"
 
-#include <openssl/evp.h>
-
+#include <algorithm>
 #include <chrono>
 
 #include "core/utf8.h"
 #include "serve/api/request_fields.h"
+#include "serve/store/digest.h"
 
 namespace deepseek::serve {
 
@@ -66,15 +66,15 @@ ordered_json token_json(const Tokenizer& tokenizer, const TokenLogprob& token) {
           {"bytes", std::move(list)}};
 }
 
-CacheSalt cache_salt(const HttpRequest& request, const nlohmann::json& body) {
+CacheSalt cache_salt(const std::string& secret, const HttpRequest& request,
+                     const nlohmann::json& body) {
   // Who has no key of their own shares one salt with everybody who has none either.
-  const std::string owner = request.principal ? request.principal->id : std::string();
+  const std::string& owner = holder_of(request).owner;
   const std::string user = field<std::string>(body, "user_id").value_or(std::string());
   const std::string text = concat("deepseek cache salt\n", owner.size(), "\n", owner, "\n", user);
+  const std::string digest = store::hmac_sha256(secret, text);
   CacheSalt salt{};
-  unsigned int size = 0;
-  EVP_Digest(text.data(), text.size(), reinterpret_cast<unsigned char*>(salt.data()), &size,
-             EVP_sha256(), nullptr);
+  std::ranges::transform(digest, salt.begin(), [](char c) { return std::byte(c); });
   return salt;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/json.h"
+#include "serve/api/accounts.h"
 #include "serve/api/model_host.h"
 #include "serve/api/reply_pump.h"
 #include "serve/http/router.h"
@@ -21,15 +22,17 @@ struct ApiContext {
   std::function<std::vector<std::string>()> model_names;
   /// What a name says of thinking (deepseek-chat, deepseek-reasoner) where a request says nothing.
   std::function<std::optional<bool>(const std::string& name)> thinking_of;
+  std::shared_ptr<Accounts> accounts;
   SchemaSet schemas;
   ReplyPump pump;
 };
 
-/// The scope that requests to a model need.
+/// The scope that requests to a model need. One of store::key_scopes(), as is every route's.
 inline constexpr const char* inference_scope = "chat";
 
 void add_chat_routes(Router& router, const std::shared_ptr<ApiContext>& context);
 void add_completion_routes(Router& router, const std::shared_ptr<ApiContext>& context);
+void add_balance_routes(Router& router, const std::shared_ptr<ApiContext>& context);
 void add_token_routes(Router& router, const std::shared_ptr<ApiContext>& context);
 void add_model_routes(Router& router, const std::shared_ptr<ApiContext>& context);
 
@@ -49,8 +52,10 @@ std::string finish_reason(FinishReason reason, bool called);
 /// {"token","logprob","bytes"}.
 nlohmann::ordered_json token_json(const Tokenizer& tokenizer, const TokenLogprob& token);
 
-/// A salt for cached pages, of whom the request belongs to and its `user_id`.
-CacheSalt cache_salt(const HttpRequest& request, const nlohmann::json& body);
+/// A salt for cached pages, of whom the request belongs to and its `user_id`, under the server's
+/// `secret`: who knows all but that cannot tell the salt.
+CacheSalt cache_salt(const std::string& secret, const HttpRequest& request,
+                     const nlohmann::json& body);
 /// Whose share of the machine a request takes.
 std::string tenant(const HttpRequest& request);
 

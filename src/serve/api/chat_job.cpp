@@ -75,7 +75,8 @@ std::vector<ToolFunction> tool_functions(const ordered_json& tools, bool strict)
   return functions;
 }
 
-ChatAnswer start_chat(ModelHost& host, ChatJob job) {
+ChatAnswer start_chat(Accounts& accounts, const HttpRequest& http, ModelHost& host, ChatJob job) {
+  Accounts::check_model(http, job.model, host.name());
   const ReplyForm& form = host.reply_form();
   const bool calls = !job.input.tools.empty() && job.tool_choice.kind != ToolChoice::Kind::none;
   const std::optional<grammar::Grammar> bound = reply_grammar(host, job);
@@ -103,7 +104,9 @@ ChatAnswer start_chat(ModelHost& host, ChatJob job) {
   ReplyForm as_read = form;
   if (as_read.tools == nullptr) as_read.tools = &tool_form_of(host);
   const size_t choices = request.choices.size();
-  ChatAnswer answer{submit(host, std::move(request)), {}, std::move(prompt.warnings)};
+  std::shared_ptr<Bill> bill = accounts.admit(http, host.name(), demand_of(host, request));
+  ChatAnswer answer{
+      submit(host, std::move(request)), std::move(bill), {}, std::move(prompt.warnings)};
   answer.parsers.assign(choices, ReplyParser(as_read, {.inside_reasoning = prompt.inside_reasoning,
                                                        .read_calls = calls}));
   return answer;

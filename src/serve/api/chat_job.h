@@ -7,6 +7,7 @@
 #include "core/json.h"
 #include "formats/reply/reply_parser.h"
 #include "formats/reply/tool_grammar.h"
+#include "serve/api/answer.h"
 #include "serve/api/api.h"
 #include "serve/api/chat_prompt.h"
 
@@ -21,6 +22,7 @@ struct ToolChoice {
 
 /// A conversation to be answered, whatever dialect it came in.
 struct ChatJob {
+  std::string model;  // as the request names it
   ChatInput input;
   ToolChoice tool_choice;
   bool strict_tools = false;              // schemas must be strict ones
@@ -32,12 +34,13 @@ struct ChatJob {
 /// What is being written: parts of reasoning, content and calls of each choice, and how it ended.
 struct ChatAnswer {
   Ticket ticket;
+  std::shared_ptr<Bill> bill;
   std::vector<ReplyParser> parsers;  // one a choice
   std::vector<std::string> warnings;
 };
 
-/// Renders the prompt, binds the output, submits. Throws RequestError.
-ChatAnswer start_chat(ModelHost& host, ChatJob job);
+/// Renders the prompt, binds the output, has `http`'s key pay for it, submits. Throws RequestError.
+ChatAnswer start_chat(Accounts& accounts, const HttpRequest& http, ModelHost& host, ChatJob job);
 
 /// The functions of `tools`, checked. Throws RequestError 400 and 422 with `param`.
 std::vector<ToolFunction> tool_functions(const nlohmann::ordered_json& tools, bool strict);

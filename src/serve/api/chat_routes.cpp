@@ -91,10 +91,12 @@ ToolChoice tool_choice(const json& body) {
   return choice;
 }
 
-ChatJob chat_job(const ModelHost& host, const HttpRequest& http, const json& body) {
+ChatJob chat_job(const ApiContext& context, const ModelHost& host, const HttpRequest& http,
+                 const json& body) {
   // Order of members matters to templates and to schemas: they are read again from the text.
   const ordered_json ordered = ordered_json::parse(http.body);
   ChatJob job;
+  job.model = body.value("model", "");
   job.input.messages = neutral_messages(ordered["messages"]);
   if (ordered.contains("tools") && ordered["tools"].is_array()) job.input.tools = ordered["tools"];
   job.input.thinking = wants_thinking(body);
@@ -116,7 +118,7 @@ ChatJob chat_job(const ModelHost& host, const HttpRequest& http, const json& bod
   job.request.top_logprobs = field<int64_t>(body, "top_logprobs").value_or(0);
   if (job.request.top_logprobs > 0 && !job.request.logprobs)
     refuse_param(422, "top_logprobs", "needs logprobs to be true");
-  job.request.salt = cache_salt(http, body);
+  job.request.salt = cache_salt(context.accounts->secret(), http, body);
   job.request.tenant = tenant(http);
   return job;
 }
@@ -124,43 +126,45 @@ ChatJob chat_job(const ModelHost& host, const HttpRequest& http, const json& bod
 /// One request being answered, streamed or whole.
 class ChatSession : public ReplySession, public std::enable_shared_from_this<ChatSession> {
  public:
-  ChatSession(Exchange exchange, std::shared_ptr<ModelHost> host, const json& body,
-              std::vector<ReplyParser> parsers, std::vector<std::string> warnings,
-              std::shared_ptr<ApiContext> context)
-      : exchange_(std::move(exchange)),
+  /// Takes from `started` all but the ticket.
+  ChatSession(std::shared_ptr<Answer> answer, std::shared_ptr<ModelHost> host, const json& body,
+              ChatAnswer& started, std::shared_ptr<ApiContext> context)
+      : answer_(std::move(answer)),
+        bill_(std::move(started.bill)),
         host_(std::move(host)),
         context_(std::move(context)),
-        parsers_(std::move(parsers)),
-        warnings_(std::move(warnings)),
+        parsers_(std::move(started.parsers)),
         id_(new_id("chatcmpl-")),
         model_(body.value("model", host_->name())),
         created_(unix_time()),
         timings_(field<bool>(body, "timings_per_token").value_or(false) ||
                  field<bool>(body, "timings").value_or(false)),
         choices_(parsers_.size()) {
+    answer_->add_headers(bill_->headers());
+    for (const std::string& warning : started.warnings)
+      answer_->add_headers({{"warning", concat("199 deepseek \"", warning, "\"")}});
     if (!field<bool>(body, "stream").value_or(false)) return;
     if (const auto options = body.find("stream_options");
         options != body.end() && options->is_object()) {
       include_usage_ = field<bool>(*options, "include_usage").value_or(false);
       continuous_usage_ = field<bool>(*options, "continuous_usage_stats").value_or(false);
     }
-    stream_ = exchange_.stream({.headers = headers()});
+    answer_->begin_stream();
   }
 
-  /// Ends the request when the client leaves. After make_shared.
+  /// Ends the request when nobody waits for it. After make_shared.
   void watch() {
-    const auto leave = [weak = weak_from_this()](ClosedBecause) {
-      if (const auto self = weak.lock()) ReplyPump::cancel(*self);
-    };
-    if (stream_)
-      stream_->on_closed(leave);
-    else
-      exchange_.on_closed(leave);
+    answer_->on_abandoned([weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (!self) return;
+      ReplyPump::cancel(*self);
+      self->context_->pump.wake(self);  // it may have waited for the client to read
+    });
   }
 
   bool ready() override {
-    if (!stream_ || stream_->writable() || stream_->closed()) return true;
-    stream_->on_writable([weak = weak_from_this()] {
+    if (answer_->writable()) return true;
+    answer_->on_writable([weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->context_->pump.wake(self);
     });
     return false;
@@ -182,13 +186,6 @@ class ChatSession : public ReplySession, public std::enable_shared_from_this<Cha
     ordered_json logprobs = ordered_json::array();
     int64_t tokens = 0;
   };
-
-  HttpHeaders headers() const {
-    HttpHeaders headers;
-    for (const std::string& warning : warnings_)
-      headers.add("warning", concat("199 deepseek \"", warning, "\""));
-    return headers;
-  }
 
   ordered_json chunk(ordered_json choices) const {
     return {{"id", id_},
@@ -213,22 +210,22 @@ class ChatSession : public ReplySession, public std::enable_shared_from_this<Cha
     } else if (include_usage_) {
       page["usage"] = nullptr;
     }
-    stream_->send(page.dump(-1, ' ', false, json::error_handler_t::replace));
+    answer_->send(page.dump(-1, ' ', false, json::error_handler_t::replace));
   }
 
   void send_progress(const PrefillProgress& progress) {
-    if (!stream_) return;
+    if (!answer_->streams()) return;
     ordered_json page = chunk(ordered_json::array());
     page["prompt_progress"] = {{"total", progress.total},
                                {"cache", progress.cached},
                                {"processed", progress.processed},
                                {"time_ms", progress.time_ms}};
-    stream_->send(page.dump());
+    answer_->send(page.dump());
   }
 
   void begin(size_t index) {
     Choice& choice = choices_[index];
-    if (choice.begun || !stream_) return;
+    if (choice.begun || !answer_->streams()) return;
     choice.begun = true;
     ordered_json delta = {{"role", "assistant"}, {"content", ""}};
     if (host_->reply_form().thinks) {
@@ -241,6 +238,7 @@ class ChatSession : public ReplySession, public std::enable_shared_from_this<Cha
   void take(const Delta& delta) {
     Choice& choice = choices_[delta.choice];
     choice.tokens += static_cast<int64_t>(delta.tokens.size());
+    bill_->produced(static_cast<int64_t>(delta.tokens.size()));
     begin(delta.choice);
     ordered_json scores = ordered_json::array();
     for (const Logprobs& one : delta.logprobs) {
@@ -258,7 +256,7 @@ class ChatSession : public ReplySession, public std::enable_shared_from_this<Cha
   void show(size_t index, std::vector<ReplyPart> parts, ordered_json scores) {
     Choice& choice = choices_[index];
     const bool scored = !scores.empty();
-    if (parts.empty() && scored && stream_)
+    if (parts.empty() && scored && answer_->streams())
       return send_delta(index, ordered_json::object(), {{"content", std::move(scores)}});
     bool first = true;
     for (ReplyPart& part : parts) {
@@ -296,7 +294,7 @@ class ChatSession : public ReplySession, public std::enable_shared_from_this<Cha
         case Kind::call_end:
           continue;
       }
-      if (stream_) send_delta(index, std::move(delta), std::move(logprobs));
+      if (answer_->streams()) send_delta(index, std::move(delta), std::move(logprobs));
     }
   }
 
@@ -306,12 +304,13 @@ class ChatSession : public ReplySession, public std::enable_shared_from_this<Cha
     Choice& choice = choices_[ended.choice];
     choice.reason = finish_reason(ended.reason, parsers_[ended.choice].calls() > 0);
     const bool failed = ended.reason != FinishReason::stop && ended.reason != FinishReason::length;
-    if (stream_ && !failed)
+    cancelled_ |= ended.reason == FinishReason::cancelled;
+    if (answer_->streams() && !failed)
       send_delta(ended.choice, ordered_json::object(), nullptr, choice.reason);
   }
 
   void finish(const Finished& end) {
-    exchange_.summarise({.model = host_->name(),
+    answer_->summarise({.model = host_->name(),
                          .finish_reason = choices_.front().reason,
                          .prompt_tokens = end.usage.prompt_tokens,
                          .cached_tokens = end.usage.cached_tokens,
@@ -319,22 +318,18 @@ class ChatSession : public ReplySession, public std::enable_shared_from_this<Cha
                          .reasoning_tokens = end.usage.reasoning_tokens,
                          .queue_ms = end.timings.queue_ms,
                          .first_token_ms = end.timings.first_token_ms});
-    if (end.error) {
-      const auto failure = std::make_exception_ptr(*end.error);
-      if (stream_)
-        stream_->fail(failure);
-      else
-        exchange_.fail(failure);
-      return;
-    }
-    if (!stream_) return reply(end);
+    bill_->settle(charged_tokens(end, answer_->streams()), outcome_of(end, cancelled_));
+    if (end.error) return answer_->fail(std::make_exception_ptr(*end.error));
+    // Nobody waits for it, and it is not the whole answer.
+    if (cancelled_) return answer_->fail(std::make_exception_ptr(cut_off()));
+    if (!answer_->streams()) return reply(end);
     if (include_usage_) {
       ordered_json page = chunk(ordered_json::array());
       page["usage"] = usage_json(end.usage);
       if (timings_) page["timings"] = timings_json(end.timings, end.usage);
-      stream_->send(page.dump());
+      answer_->send(page.dump());
     }
-    stream_->done();
+    answer_->done();
   }
 
   void reply(const Finished& end) {
@@ -361,33 +356,31 @@ class ChatSession : public ReplySession, public std::enable_shared_from_this<Cha
     page["usage"] = usage_json(end.usage);
     page["system_fingerprint"] = host_->scheduler().fingerprint();
     if (timings_) page["timings"] = timings_json(end.timings, end.usage);
-    HttpReply answer = json_reply(page.dump(-1, ' ', false, json::error_handler_t::replace));
-    for (const auto& [name, value] : headers()) answer.headers.add(name, value);
-    exchange_.reply(std::move(answer));
+    answer_->reply(json_reply(page.dump(-1, ' ', false, json::error_handler_t::replace)));
   }
 
-  Exchange exchange_;
+  std::shared_ptr<Answer> answer_;
+  std::shared_ptr<Bill> bill_;
   std::shared_ptr<ModelHost> host_;
   std::shared_ptr<ApiContext> context_;
   std::vector<ReplyParser> parsers_;
-  std::vector<std::string> warnings_;
   std::string id_, model_;
   int64_t created_;
-  bool timings_, include_usage_ = false, continuous_usage_ = false;
+  bool timings_, include_usage_ = false, continuous_usage_ = false, cancelled_ = false;
   std::vector<Choice> choices_;
-  std::optional<EventStream> stream_;
 };
 
 void chat(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
-  const HttpRequest& http = exchange.request();
+  const std::shared_ptr<Answer> answer = Answer::begin(std::move(exchange), context->accounts);
+  if (!answer) return;
+  const HttpRequest& http = answer->request();
   const json body = checked_body(http, "ChatRequest", context->schemas);
   const std::shared_ptr<ModelHost> host = context->host(body.value("model", ""));
-  ChatJob job = chat_job(*host, http, body);
+  ChatJob job = chat_job(*context, *host, http, body);
   if (!job.input.thinking) job.input.thinking = context->thinking_of(body.value("model", ""));
-  ChatAnswer answer = start_chat(*host, std::move(job));
-  auto session = std::make_shared<ChatSession>(exchange, host, body, std::move(answer.parsers),
-                                               std::move(answer.warnings), context);
-  context->pump.run(session, std::move(answer.ticket));
+  ChatAnswer started = start_chat(*context->accounts, http, *host, std::move(job));
+  auto session = std::make_shared<ChatSession>(answer, host, body, started, context);
+  context->pump.run(session, std::move(started.ticket));
   session->watch();
 }
 

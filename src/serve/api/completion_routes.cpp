@@ -2,6 +2,7 @@
 #include <array>
 
 #include "core/utf8.h"
+#include "serve/api/answer.h"
 #include "serve/api/api.h"
 #include "serve/api/grammar_constraint.h"
 #include "serve/api/request_fields.h"
@@ -108,9 +109,11 @@ struct Scores {
 
 /// What the prompts of one HTTP request share.
 struct CompletionJob {
-  CompletionJob(Exchange exchange, std::shared_ptr<ModelHost> host, const json& body,
+  CompletionJob(std::shared_ptr<Answer> answer, std::shared_ptr<Bill> bill,
+                std::shared_ptr<ModelHost> host, const json& body,
                 std::shared_ptr<ApiContext> context)
-      : exchange(std::move(exchange)),
+      : answer(std::move(answer)),
+        bill(std::move(bill)),
         host(std::move(host)),
         context(std::move(context)),
         id(new_id("cmpl-")),
@@ -118,13 +121,14 @@ struct CompletionJob {
         created(unix_time()),
         echo(field<bool>(body, "echo").value_or(false)),
         scored(field<int64_t>(body, "logprobs").has_value()) {
+    this->answer->add_headers(this->bill->headers());
     if (!field<bool>(body, "stream").value_or(false)) return;
     if (const auto options = body.find("stream_options");
         options != body.end() && options->is_object()) {
       include_usage = field<bool>(*options, "include_usage").value_or(false);
       continuous_usage = field<bool>(*options, "continuous_usage_stats").value_or(false);
     }
-    stream = this->exchange.stream();
+    this->answer->begin_stream();
   }
 
   ordered_json page(ordered_json choices) const {
@@ -136,19 +140,36 @@ struct CompletionJob {
             {"choices", std::move(choices)}};
   }
 
-  Exchange exchange;
+  /// Sessions that run; more may come.
+  std::vector<std::shared_ptr<ReplySession>> running() {
+    const std::lock_guard lock(mutex);
+    std::vector<std::shared_ptr<ReplySession>> list;
+    for (const auto& session : sessions)
+      if (auto strong = session.lock()) list.push_back(std::move(strong));
+    return list;
+  }
+  void cancel() {
+    for (const auto& session : running()) {
+      ReplyPump::cancel(*session);
+      context->pump.wake(session);  // it may have waited for the client to read
+    }
+  }
+
+  const std::shared_ptr<Answer> answer;
+  const std::shared_ptr<Bill> bill;
   std::shared_ptr<ModelHost> host;
   std::shared_ptr<ApiContext> context;
   std::string id, model;
   int64_t created;
   bool echo, scored, include_usage = false, continuous_usage = false;
-  std::optional<EventStream> stream;
 
   std::mutex mutex;  // of what follows: prompts end on different threads
+  std::vector<std::weak_ptr<ReplySession>> sessions;
   std::vector<ordered_json> choices;
   deepseek::Usage usage;
+  store::TokenCounts charged;
   size_t open = 0;
-  bool failed = false;
+  bool failed = false, cancelled = false;
 };
 
 /// One prompt of a request.
@@ -163,20 +184,15 @@ class CompletionSession : public ReplySession,
     for (Choice& choice : choices_) choice.text = text;
   }
 
-  void watch() {
-    const auto leave = [weak = weak_from_this()](ClosedBecause) {
-      if (const auto self = weak.lock()) ReplyPump::cancel(*self);
-    };
-    if (job_->stream)
-      job_->stream->on_closed(leave);
-    else
-      job_->exchange.on_closed(leave);
-  }
-
   bool ready() override {
-    if (!job_->stream || job_->stream->writable() || job_->stream->closed()) return true;
-    job_->stream->on_writable([weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->job_->context->pump.wake(self);
+    if (job_->answer->writable()) return true;
+    // The stream remembers one call, which serves every session that waits.
+    job_->answer->on_writable([weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (!self) return;
+      self->job_->context->pump.wake(self);
+      for (const auto& other : self->job_->running())
+        if (other != self) self->job_->context->pump.wake(other);
     });
     return false;
   }
@@ -206,7 +222,7 @@ class CompletionSession : public ReplySession,
     if (choice.echoed || !job_->echo) return;
     choice.echoed = true;
     if (job_->scored) choice.scores = prompt_scores_;
-    if (job_->stream)
+    if (job_->answer->streams())
       send(index, choice.text, job_->scored ? prompt_scores_.page() : ordered_json(nullptr),
            nullptr);
   }
@@ -221,13 +237,14 @@ class CompletionSession : public ReplySession,
           {"prompt_tokens", prompt_.size()},
           {"completion_tokens", choices_[index].tokens},
           {"total_tokens", static_cast<int64_t>(prompt_.size()) + choices_[index].tokens}};
-    job_->stream->send(page.dump(-1, ' ', false, json::error_handler_t::replace));
+    job_->answer->send(page.dump(-1, ' ', false, json::error_handler_t::replace));
   }
 
   void take(const Delta& delta) {
     Choice& choice = choices_[delta.choice];
     begin(choice, delta.choice);
     choice.tokens += static_cast<int64_t>(delta.tokens.size());
+    job_->bill->produced(static_cast<int64_t>(delta.tokens.size()));
     Scores piece;
     piece.offset = choice.scores.offset;
     if (job_->scored)
@@ -236,7 +253,7 @@ class CompletionSession : public ReplySession,
         choice.scores.add(job_->host->tokenizer(), delta.tokens[i], delta.logprobs[i]);
       }
     choice.text += delta.text;
-    if (job_->stream && (!delta.text.empty() || job_->scored))
+    if (job_->answer->streams() && (!delta.text.empty() || job_->scored))
       send(delta.choice, delta.text, job_->scored ? piece.page() : ordered_json(nullptr), nullptr);
   }
 
@@ -245,10 +262,12 @@ class CompletionSession : public ReplySession,
     begin(choice, ended.choice);
     choice.reason = finish_reason(ended.reason, false);
     const bool failed = ended.reason != FinishReason::stop && ended.reason != FinishReason::length;
-    if (job_->stream && !failed) send(ended.choice, "", nullptr, choice.reason);
+    cancelled_ |= ended.reason == FinishReason::cancelled;
+    if (job_->answer->streams() && !failed) send(ended.choice, "", nullptr, choice.reason);
   }
 
   void finish(const Finished& end) {
+    if (end.error) job_->cancel();  // the other prompts are of no use any more
     const std::lock_guard lock(job_->mutex);
     --job_->open;
     job_->usage.prompt_tokens += end.usage.prompt_tokens;
@@ -260,47 +279,60 @@ class CompletionSession : public ReplySession,
           {"text", choices_[i].text},
           {"logprobs", job_->scored ? choices_[i].scores.page() : ordered_json(nullptr)},
           {"finish_reason", choices_[i].reason}};
+    const bool streams = job_->answer->streams();
+    const store::TokenCounts charged = charged_tokens(end, streams);
+    job_->charged.hit += charged.hit;
+    job_->charged.miss += charged.miss;
+    job_->charged.output += charged.output;
+    job_->cancelled |= cancelled_;
     if (end.error && !job_->failed) {
       job_->failed = true;
-      const auto failure = std::make_exception_ptr(*end.error);
-      if (job_->stream)
-        job_->stream->fail(failure);
-      else
-        job_->exchange.fail(failure);
+      job_->answer->fail(std::make_exception_ptr(*end.error));
     }
-    if (job_->open > 0 || job_->failed) return;
-    job_->exchange.summarise({.model = job_->host->name(),
+    if (job_->open > 0) return;
+    if (job_->failed && !streams) job_->charged = {};
+    job_->bill->settle(job_->charged, job_->failed      ? store::Outcome::failed
+                                      : job_->cancelled ? store::Outcome::aborted
+                                                        : store::Outcome::complete);
+    if (job_->failed) return;
+    job_->answer->summarise({.model = job_->host->name(),
                               .finish_reason = choices_.front().reason,
                               .prompt_tokens = job_->usage.prompt_tokens,
                               .cached_tokens = job_->usage.cached_tokens,
                               .completion_tokens = job_->usage.completion_tokens,
                               .queue_ms = end.timings.queue_ms,
                               .first_token_ms = end.timings.first_token_ms});
-    if (job_->stream) {
+    if (job_->cancelled) return job_->answer->fail(std::make_exception_ptr(cut_off()));
+    if (streams) {
       if (job_->include_usage) {
         ordered_json page = job_->page(ordered_json::array());
         page["usage"] = usage_json(job_->usage);
-        job_->stream->send(page.dump());
+        job_->answer->send(page.dump());
       }
-      job_->stream->done();
+      job_->answer->done();
       return;
     }
     ordered_json page = job_->page(job_->choices);
     page["usage"] = usage_json(job_->usage);
-    job_->exchange.reply(json_reply(page.dump(-1, ' ', false, json::error_handler_t::replace)));
+    job_->answer->reply(json_reply(page.dump(-1, ' ', false, json::error_handler_t::replace)));
   }
 
   std::shared_ptr<CompletionJob> job_;
   std::vector<int32_t> prompt_;
   size_t first_;
   std::vector<Choice> choices_;
+  bool cancelled_ = false;
   Scores prompt_scores_;
 };
 
 void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
-  const HttpRequest& http = exchange.request();
+  const std::shared_ptr<Answer> answer = Answer::begin(std::move(exchange), context->accounts);
+  if (!answer) return;
+  const HttpRequest& http = answer->request();
   const json body = checked_body(http, "CompletionRequest", context->schemas);
-  const std::shared_ptr<ModelHost> host = context->host(body.value("model", ""));
+  const std::string model = body.value("model", "");
+  const std::shared_ptr<ModelHost> host = context->host(model);
+  Accounts::check_model(http, model, host->name());
   GenerateRequest request;
   apply_common_fields(body, *host, request);
   if (request.max_tokens < 0) request.max_tokens = 16;  // as OpenAI's API
@@ -312,13 +344,19 @@ void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
   request.top_logprobs = scores.value_or(0);
   request.prompt_logprobs = scores.has_value() && field<bool>(body, "echo").value_or(false);
   request.top_prompt_logprobs = request.prompt_logprobs ? *scores : 0;
-  request.salt = cache_salt(http, body);
+  request.salt = cache_salt(context->accounts->secret(), http, body);
   request.tenant = tenant(http);
   const std::optional<grammar::Grammar> bound = output_grammar(http.body);
 
   std::vector<std::vector<int32_t>> all = prompts(*host, body);
-  for (const auto& one : all)
-    check_context(*host, static_cast<int64_t>(one.size()), request.max_tokens);
+  Demand demand;
+  for (const auto& one : all) {
+    const auto size = static_cast<int64_t>(one.size());
+    check_context(*host, size, request.max_tokens);
+    demand.prompt_tokens += size;
+    demand.output_tokens += request.max_tokens * static_cast<int64_t>(request.choices.size());
+  }
+  std::shared_ptr<Bill> bill = context->accounts->admit(http, host->name(), demand);
   std::vector<Ticket> tickets;
   for (const auto& prompt : all) {
     GenerateRequest mine = request;
@@ -330,16 +368,19 @@ void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
     }
     tickets.push_back(submit(*host, std::move(mine)));  // a refusal drops those before it
   }
-  auto job = std::make_shared<CompletionJob>(exchange, host, body, context);
+  auto job = std::make_shared<CompletionJob>(answer, std::move(bill), host, body, context);
   const size_t n = request.choices.size();
   job->open = all.size();
   job->choices.resize(all.size() * n);
-  std::vector<std::shared_ptr<CompletionSession>> sessions;
   for (size_t i = 0; i < all.size(); ++i) {
     auto session = std::make_shared<CompletionSession>(job, std::move(all[i]), n, i * n);
     context->pump.run(session, std::move(tickets[i]));
-    session->watch();
+    const std::lock_guard lock(job->mutex);
+    job->sessions.push_back(session);
   }
+  answer->on_abandoned([weak = std::weak_ptr(job)] {
+    if (const auto strong = weak.lock()) strong->cancel();
+  });
 }
 
 }  // namespace

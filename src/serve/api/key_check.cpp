@@ -1,52 +1,76 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/api/key_check.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-
 #include "serve/http/request_error.h"
+#include "serve/store/digest.h"
 
 namespace deepseek::serve {
+namespace {
 
-KeyCheck::KeyCheck(const std::vector<std::string>& keys) {
-  for (const std::string& key : keys) {
-    if (key.empty()) fail(ErrorKind::invalid_input, "--api-key: expected a key, got an empty text");
-    hashes_.push_back(hash(key));
-  }
+using Verdict = store::KeyRing::Verdict;
+
+store::StaticKeys static_keys(const std::vector<std::string>& keys) {
+  store::StaticKeys fixed;
+  for (const std::string& key : keys) fixed.add(key);
+  return fixed;
 }
 
-KeyCheck::Hash KeyCheck::hash(std::string_view text) {
-  Hash out{};
-  unsigned int size = 0;
-  EVP_Digest(text.data(), text.size(), out.data(), &size, EVP_sha256(), nullptr);
-  return out;
-}
-
-std::shared_ptr<const Principal> KeyCheck::check(const HttpRequest& request) const {
-  auto principal = std::make_shared<Principal>();
-  if (!needed()) {
-    principal->id = "";
-    return principal;
-  }
-  std::string_view sent = request.header("x-api-key");
+std::string_view sent_key(const HttpRequest& request) {
   const std::string_view authorization = request.header("authorization");
   constexpr std::string_view bearer = "bearer ";
-  if (authorization.size() > bearer.size() &&
-      same_name(authorization.substr(0, bearer.size()), bearer)) {
-    sent = authorization.substr(bearer.size());
-    while (!sent.empty() && sent.front() == ' ') sent.remove_prefix(1);
+  if (authorization.size() <= bearer.size() ||
+      !same_name(authorization.substr(0, bearer.size()), bearer))
+    return request.header("x-api-key");
+  std::string_view sent = authorization.substr(bearer.size());
+  while (!sent.empty() && sent.front() == ' ') sent.remove_prefix(1);
+  return sent;
+}
+
+std::string_view why_refused(Verdict verdict, bool sent) {
+  if (!sent) return "no API key was sent; use Authorization: Bearer KEY";
+  switch (verdict) {
+    case Verdict::disabled:
+      return "this API key is disabled for now";
+    case Verdict::expired:
+      return "this API key has expired";
+    case Verdict::revoked:
+      return "this API key was revoked";
+    default:
+      return "this API key is not valid";
   }
-  const Hash hashed = hash(sent);
-  size_t found = hashes_.size();
-  for (size_t i = 0; i < hashes_.size(); ++i)
-    if (CRYPTO_memcmp(hashed.data(), hashes_[i].data(), hashed.size()) == 0) found = i;
-  if (found == hashes_.size())
-    throw RequestError(401,
-                       sent.empty() ? "no API key was sent; use Authorization: Bearer KEY"
-                                    : "this API key is not valid",
+}
+
+}  // namespace
+
+const KeyHolder& holder_of(const HttpRequest& request) {
+  const auto* holder = dynamic_cast<const KeyHolder*>(request.principal.get());
+  if (!holder) fail(ErrorKind::internal, "a request of an open route has no key holder");
+  return *holder;
+}
+
+KeyCheck::KeyCheck(const std::vector<std::string>& keys, store::Keys* stored, std::string secret)
+    : ring_(static_keys(keys), stored), secret_(std::move(secret)) {}
+
+std::shared_ptr<const KeyHolder> KeyCheck::check(const HttpRequest& request, const Access& access) {
+  auto holder = std::make_shared<KeyHolder>();
+  if (!ring_.guards()) return holder;
+  const std::string_view sent = sent_key(request);
+  store::KeyRing::Answer answer = ring_.look_up(sent);
+  if (sent.empty() || answer.verdict != Verdict::fine)
+    throw RequestError(401, std::string(why_refused(answer.verdict, !sent.empty())),
                        {.code = "invalid_api_key"});
-  principal->id = concat("key-", found);
-  return principal;
+  if (!answer.key.has_scope(access.scope()))
+    throw RequestError(403,
+                       concat("this API key may not use this: it lacks the scope '",
+                              access.scope(), "'"),
+                       {.code = "scope_missing"});
+  holder->id = answer.key.id;
+  holder->stored = answer.stored;
+  holder->owner = answer.stored
+                      ? answer.key.id
+                      : "static_" + store::to_hex(store::hmac_sha256(secret_, sent)).substr(0, 32);
+  holder->key = std::move(answer.key);
+  return holder;
 }
 
 }  // namespace deepseek::serve

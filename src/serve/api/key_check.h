@@ -1,31 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "serve/http/message.h"
+#include "serve/http/router.h"
+#include "serve/store/key_ring.h"
 
 namespace deepseek::serve {
 
-/// Keys given when the server starts. Only their hashes are kept; comparing takes the same time
-/// whatever is sent and whichever key it is.
+/// Whom a request belongs to.
+struct KeyHolder : Principal {
+  store::Key key;       // of nobody and of static keys: no limits, every scope and model
+  bool stored = false;  // a key of the store: its limits and its balance count
+  /// The same after every restart and told to nobody: what is kept or cached for this holder alone
+  /// goes under it. Empty for those without a key.
+  std::string owner;
+};
+
+/// The holder of an authorised request.
+const KeyHolder& holder_of(const HttpRequest& request);
+
+/// Lets requests in by their API key: keys given at the start, and the store's, of which every
+/// change holds at once.
 class KeyCheck {
  public:
-  explicit KeyCheck(const std::vector<std::string>& keys);
+  /// `stored` may be null. `secret`: the server's own, which no client knows.
+  KeyCheck(const std::vector<std::string>& keys, store::Keys* stored, std::string secret);
 
-  bool needed() const { return !hashes_.empty(); }
-  /// Who sends this request: `Authorization: Bearer KEY` or `x-api-key: KEY`. Throws RequestError
-  /// 401 when keys are needed and none of them is sent.
-  std::shared_ptr<const Principal> check(const HttpRequest& request) const;
+  /// Whether requests need a key.
+  bool guards() { return ring_.guards(); }
+  /// Who sends `Authorization: Bearer KEY` or `x-api-key: KEY`. Throws RequestError 401 when a key
+  /// is needed and none that holds is sent, 403 when it lacks the scope.
+  std::shared_ptr<const KeyHolder> check(const HttpRequest& request, const Access& access);
 
  private:
-  using Hash = std::array<unsigned char, 32>;
-  static Hash hash(std::string_view text);
-  std::vector<Hash> hashes_;
+  store::KeyRing ring_;
+  std::string secret_;
 };
 
 }  // namespace deepseek::serve

@@ -12,10 +12,10 @@
 #include "core/json.h"
 #include "deepseek/deepseek.h"
 #include "serve/api/api.h"
-#include "serve/api/key_check.h"
 #include "serve/http/access_log.h"
 #include "serve/http/request_error.h"
 #include "serve/http/schema_openapi.h"
+#include "serve/http/span_exporter.h"
 #include "serve/metrics/serve_metrics.h"
 
 namespace deepseek::serve {
@@ -54,11 +54,17 @@ class MetricsObserver : public SchedulerObserver {
 struct ModelServer::Impl {
   explicit Impl(ModelServerConfig config)
       : config_(std::move(config)),
-        keys_(config_.api_keys),
         log_(config_.access_log),
+        accounts_(open_accounts()),
         model_metrics_(registry_, config_.model_name),
         http_metrics_(registry_) {
+    // Keys guard a public name that is not known here; without them only known names are answered.
+    if (config_.http.allowed_hosts.empty() && accounts_->guards()) config_.http.check_host = false;
+    if (!config_.otlp_endpoint.empty())
+      exporter_ = std::make_unique<SpanExporter>(
+          SpanExporterConfig{.endpoint = config_.otlp_endpoint});
     context_ = std::make_shared<ApiContext>();
+    context_->accounts = accounts_;
     add_request_schemas(context_->schemas);
     context_->host = [this](const std::string& name) { return host(name); };
     context_->model_names = [this] { return std::vector<std::string>{config_.model_name}; };
@@ -74,6 +80,16 @@ struct ModelServer::Impl {
     if (loader_.joinable()) loader_.join();
     // Sessions hold the model: they go before it.
     context_->pump.stop();
+  }
+
+  std::shared_ptr<Accounts> open_accounts() {
+    AccountsConfig accounts{.api_keys = config_.api_keys,
+                            .store = config_.store,
+                            .prices = config_.prices,
+                            .models = {config_.model_name},
+                            .notice = [this](const std::string& line) { log_.notice(line); }};
+    if (config_.scheduler.disk) accounts.secret_folder = config_.scheduler.disk->folder;
+    return std::make_shared<Accounts>(std::move(accounts));
   }
 
   std::shared_ptr<ModelHost> host(const std::string& name) {
@@ -92,6 +108,7 @@ struct ModelServer::Impl {
     Router router;
     add_chat_routes(router, context_);
     add_completion_routes(router, context_);
+    add_balance_routes(router, context_);
     add_token_routes(router, context_);
     add_model_routes(router, context_);
     add_operations_routes(router,
@@ -100,7 +117,7 @@ struct ModelServer::Impl {
                            .started = [this] { return loaded_.load(); },
                            .metrics = [this] { return metrics_text(); },
                            .draining = [this] { return server_ && server_->draining(); }},
-                          Access::scope("metrics"));
+                          Access::scope("admin"));
     auto page = std::make_shared<std::string>();
     router.add(Route("GET", "/openapi.json", Access::open(),
                      answering([page](const HttpRequest&) { return json_reply(*page); }),
@@ -112,8 +129,8 @@ struct ModelServer::Impl {
                               .url_prefix = config_.http.url_prefix})
                 .dump();
     ServerHooks hooks;
-    hooks.authorise = [this](const HttpRequest& request, const Route&) {
-      return keys_.check(request);
+    hooks.authorise = [this](const HttpRequest& request, const Route& route) {
+      return accounts_->check(request, route.access);
     };
     hooks.admission = [this] {
       return Readiness{loaded_.load(), "the model is being loaded", 1000};
@@ -121,6 +138,7 @@ struct ModelServer::Impl {
     hooks.finished = [this](const RequestRecord& record) {
       http_metrics_.finished(record.route, record.method, record.status, record.total_ms / 1000);
       if (config_.log_requests) log_.write(record);
+      if (exporter_) exporter_->add(record);
     };
     hooks.notice = [this](const std::string& line) { log_.notice(line); };
     server_ = std::make_unique<HttpServer>(config_.http, std::move(router), std::move(hooks));
@@ -189,8 +207,9 @@ struct ModelServer::Impl {
   }
 
   ModelServerConfig config_;
-  KeyCheck keys_;
   AccessLog log_;
+  std::shared_ptr<Accounts> accounts_;
+  std::unique_ptr<SpanExporter> exporter_;
   MetricRegistry registry_;
   ModelMetrics model_metrics_;
   HttpMetrics http_metrics_;
@@ -209,7 +228,7 @@ ModelServer::ModelServer(ModelServerConfig config)
 ModelServer::~ModelServer() = default;
 
 void ModelServer::start() {
-  check_bind(impl_->config_.http.listen, impl_->keys_.needed(), impl_->config_.force_public);
+  check_bind(impl_->config_.http.listen, impl_->accounts_->guards(), impl_->config_.force_public);
   impl_->server_->start();
   impl_->loader_ = std::thread([this] { impl_->load(); });
 }

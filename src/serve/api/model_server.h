@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "engine/text_model.h"
 #include "serve/http/operations.h"
 #include "serve/http/server.h"
+#include "serve/store/database.h"
 
 namespace deepseek::serve {
 
@@ -25,7 +27,11 @@ struct ModelServerConfig {
   /// Other names for the model. What they say of thinking holds where the request says nothing.
   std::map<std::string, std::optional<bool>> aliases{{"deepseek-chat", false},
                                                      {"deepseek-reasoner", true}};
-  std::vector<std::string> api_keys;  // empty: everyone may
+  std::vector<std::string> api_keys;  // static ones; without any key at all everyone may
+  /// Where keys, balances and the ledger are kept; none: static keys alone, nothing is counted.
+  std::optional<store::StoreLocation> store;
+  std::filesystem::path prices;       // price file; empty: everything is free
+  std::string otlp_endpoint;          // collector of traces; empty: none
   bool force_public = false;          // listen beyond this machine without keys
   std::filesystem::path access_log;   // empty: standard error
   bool log_requests = true;

@@ -171,4 +171,11 @@ void check_context(const ModelHost& host, int64_t prompt_tokens, int64_t max_tok
                      {.param = "messages", .code = "context_length_exceeded"});
 }
 
+Demand demand_of(const ModelHost& host, const GenerateRequest& request) {
+  const auto prompt = static_cast<int64_t>(request.prompt.size());
+  const bool stated = request.max_tokens >= 0;
+  const int64_t each = stated ? request.max_tokens : host.model().context_length() - prompt;
+  return {prompt, each * static_cast<int64_t>(request.choices.size()), stated};
+}
+
 }  // namespace deepseek::serve

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/json.h"
+#include "serve/api/bill.h"
 #include "serve/api/model_host.h"
 #include "serve/http/message.h"
 
@@ -33,6 +34,9 @@ std::optional<T> field(const Json& body, const char* name) {
 /// Submits, and turns "come back later" into RequestError 429, or 503 while draining.
 template <class Request>
 Ticket submit(ModelHost& host, Request request);
+
+/// What a request may use at most; its prompt is there and fits the context.
+Demand demand_of(const ModelHost& host, const GenerateRequest& request);
 
 /// 400 context_length_exceeded with both counts when the prompt leaves no room.
 void check_context(const ModelHost& host, int64_t prompt_tokens, int64_t max_tokens);

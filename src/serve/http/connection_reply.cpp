@@ -51,14 +51,15 @@ bool has_no_body(int status) { return status == 204 || status == 304; }
 }  // namespace
 
 void Connection::look() {
-  if (phase_ != Phase::answering || writing_ || !state_) return;
-  ExchangeState::Taken taken = state_->take();
-  if (taken.overflowed) {
+  if (phase_ != Phase::answering || !state_) return;
+  if (state_->overflowed()) {
     status_ = status_ == 0 ? 499 : status_;
     withheld_ = "the stream broke off: the client reads more slowly than the answer is made";
     state_->close(ClosedBecause::slow_reader);
     return close();
   }
+  if (writing_) return;
+  ExchangeState::Taken taken = state_->take();
   if (taken.reply) return blank_ ? finish_blank_reply(*taken.reply) : write_reply(*taken.reply);
   if (taken.stream) look_for_stream(std::move(taken));
 }

@@ -92,7 +92,9 @@ bool ExchangeState::append(std::string_view bytes) {
   if (bytes.empty()) return true;
   if (waiting_bytes_ >= buffer_bytes_) {
     overflowed_ = true;
-    wake_locked();
+    // An earlier wake may have found a write that stalls: nobody has taken since.
+    woken_ = true;
+    wake_();
     return false;
   }
   buffer_ += bytes;
@@ -175,7 +177,6 @@ ExchangeState::Taken ExchangeState::take() {
   taken.stream = phase_ == Phase::streaming || phase_ == Phase::finished;
   taken.bytes = std::exchange(buffer_, {});
   taken.finished = phase_ == Phase::finished;
-  taken.overflowed = overflowed_;
   return taken;
 }
 
@@ -188,6 +189,11 @@ void ExchangeState::wrote(size_t size) {
     call = std::exchange(calls_.writable, {});
   }
   if (call) call();
+}
+
+bool ExchangeState::overflowed() const {
+  const std::lock_guard lock(mutex_);
+  return overflowed_;
 }
 
 bool ExchangeState::commit_head() {

@@ -41,11 +41,12 @@ class ExchangeState : public std::enable_shared_from_this<ExchangeState> {
     bool stream = false;             // begun, whether or not there are bytes
     std::string bytes;               // of the stream
     bool finished = false;           // after these bytes the stream is complete
-    bool overflowed = false;         // the producer outran the client's reading
   };
   Taken take();
   /// Of the bytes taken, so many have left.
   void wrote(size_t size);
+  /// The producer outran the client's reading; told at once, also while a write stalls.
+  bool overflowed() const;
   /// The status line is about to leave, so that a failure can only be an event. False when the
   /// answer is no stream any more.
   bool commit_head();

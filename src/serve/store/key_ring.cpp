@@ -68,7 +68,7 @@ void KeyRing::forget_if_changed(int64_t now_ms) {
 }
 
 KeyRing::Answer KeyRing::look_up(std::string_view secret) {
-  if (auto key = fixed_.find(secret)) return {Verdict::fine, std::move(*key)};
+  if (auto key = fixed_.find(secret)) return {Verdict::fine, std::move(*key), false};
   if (keys_ == nullptr) return {};
   const int64_t now_ms = clock_();
   const std::string hash = sha256(secret);
@@ -82,10 +82,19 @@ KeyRing::Answer KeyRing::look_up(std::string_view secret) {
   }
   const Key& key = known->second;
   const std::string_view state = key.state(now_ms);
-  if (state == "revoked") return {Verdict::revoked, key};
-  if (state == "disabled") return {Verdict::disabled, key};
-  if (state == "expired") return {Verdict::expired, key};
-  return {Verdict::fine, key};
+  if (state == "revoked") return {Verdict::revoked, key, true};
+  if (state == "disabled") return {Verdict::disabled, key, true};
+  if (state == "expired") return {Verdict::expired, key, true};
+  return {Verdict::fine, key, true};
+}
+
+bool KeyRing::guards() {
+  if (!fixed_.empty()) return true;
+  if (keys_ == nullptr) return false;
+  const int64_t now_ms = clock_();
+  const std::lock_guard lock(mutex_);
+  forget_if_changed(now_ms);
+  return generation_ > 0;
 }
 
 }  // namespace deepseek::store

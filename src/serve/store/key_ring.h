@@ -41,9 +41,12 @@ class KeyRing {
   enum class Verdict { fine, unknown, disabled, expired, revoked };
   struct Answer {
     Verdict verdict = Verdict::unknown;
-    Key key;  // empty when unknown
+    Key key;               // empty when unknown
+    bool stored = false;   // of the store, not a static one
   };
   Answer look_up(std::string_view secret);
+  /// Whether there are keys, so that requests need one: static ones, or the store had any ever.
+  bool guards();
 
  private:
   void forget_if_changed(int64_t now_ms);

@@ -132,17 +132,8 @@ std::string_view Key::state(int64_t now_ms) const {
   return "active";
 }
 
-Keys::Keys(Database& database, Clock clock) : database_(database), clock_(std::move(clock)) {
-  const auto found =
-      database_.read([](Connection& connection) { return meta_bytes(connection, "key_salt"); });
-  salt_ = found ? *found : database_.write([](Connection& connection) {
-    const auto drawn_meanwhile = meta_bytes(connection, "key_salt");
-    if (drawn_meanwhile) return *drawn_meanwhile;
-    const std::string salt = random_bytes(32);
-    set_meta_bytes(connection, "key_salt", salt);
-    return salt;
-  });
-}
+Keys::Keys(Database& database, Clock clock)
+    : database_(database), clock_(std::move(clock)), salt_(meta_secret(database, "key_salt")) {}
 
 std::string Keys::hash_of(std::string_view secret) const { return hmac_sha256(salt_, secret); }
 

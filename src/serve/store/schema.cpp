@@ -2,6 +2,7 @@
 #include "serve/store/schema.h"
 
 #include "core/error.h"
+#include "serve/store/digest.h"
 
 namespace deepseek::store {
 namespace {
@@ -70,6 +71,18 @@ void set_meta_bytes(Connection& connection, std::string_view name, const std::st
       "INSERT INTO store_meta (name, bytes) VALUES (?, ?) "
       "ON CONFLICT (name) DO UPDATE SET bytes = excluded.bytes",
       {name, Blob{bytes}});
+}
+
+std::string meta_secret(Database& database, std::string_view name) {
+  const auto found =
+      database.read([&](Connection& connection) { return meta_bytes(connection, name); });
+  if (found) return *found;
+  return database.write([&](Connection& connection) {
+    if (const auto drawn_meanwhile = meta_bytes(connection, name)) return *drawn_meanwhile;
+    const std::string secret = random_bytes(32);
+    set_meta_bytes(connection, name, secret);
+    return secret;
+  });
 }
 
 }  // namespace deepseek::store

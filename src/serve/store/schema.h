@@ -29,5 +29,7 @@ int64_t meta_number(Connection& connection, std::string_view name);
 void set_meta_number(Connection& connection, std::string_view name, int64_t number);
 std::optional<std::string> meta_bytes(Connection& connection, std::string_view name);
 void set_meta_bytes(Connection& connection, std::string_view name, const std::string& bytes);
+/// 32 random bytes that the store drew for itself when they were first asked for.
+std::string meta_secret(Database& database, std::string_view name);
 
 }  // namespace deepseek::store

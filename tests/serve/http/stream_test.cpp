@@ -178,6 +178,24 @@ TEST(Stream, LosesAProducerThatIgnoresASlowReader) {
   EXPECT_EQ(it.closed.take(), ClosedBecause::slow_reader);
 }
 
+TEST(Stream, LosesASlowReaderAlsoWhileAWriteStalls) {
+  ServerConfig config = local_config();
+  config.stream_buffer_bytes = 48 << 20;
+  config.write_timeout_ms = 3'600'000;  // not what ends it
+  StreamServer it(config);
+  RawClient client(it.server.address());
+  client.small_receive_buffer();
+  client.get("/stream");
+  auto stream = it.streams.take();
+  const std::string more_than_sockets_hold(32 << 20, 'x');
+  ASSERT_TRUE(stream->send(more_than_sockets_hold));
+  // The head leaves with the first bytes: their write has begun, and cannot end.
+  ASSERT_EQ(client.reply_head().status, 200);
+  while (stream->send(std::string(1 << 20, 'x'))) std::this_thread::yield();
+  EXPECT_EQ(it.closed.take(), ClosedBecause::slow_reader);
+  EXPECT_TRUE(client.closed_by_peer());
+}
+
 TEST(Stream, LosesAReaderThatTakesNothing) {
   ServerConfig config = local_config();
   config.stream_buffer_bytes = 64 << 10;

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/api/accounts.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "serve/http/request_error.h"
+#include "serve/store/digest.h"
+#include "serve/store/schema.h"
+
+namespace deepseek::serve {
+namespace {
+
+using Refusal = store::RateAnswer::Refusal;
+
+constexpr size_t secret_bytes = 32;
+constexpr auto flush_interval = std::chrono::seconds(1);
+constexpr int rounds_between_tidying = 60;
+/// Of an output that only the context bounds, so much is taken out of the minute beforehand; what
+/// it uses beyond that is owed.
+constexpr int64_t presumed_output_tokens = 1024;
+
+int64_t steady_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+/// "1.5s", "2m0s", "120ms", as OpenAI's headers have it.
+std::string duration_text(int64_t ms) {
+  if (ms < 1000) return concat(ms, "ms");
+  const int64_t minutes = ms / 60'000, tenths = ms % 60'000 / 100;
+  std::string text = minutes > 0 ? concat(minutes, "m") : std::string();
+  text += concat(tenths / 10);
+  if (tenths % 10 != 0) text += concat(".", tenths % 10);
+  return text + "s";
+}
+
+HttpHeaders limit_headers(const store::RateAnswer& rates) {
+  HttpHeaders headers;
+  const auto add = [&](const char* what, const std::optional<store::LimitState>& state) {
+    if (!state) return;
+    headers.add(concat("x-ratelimit-limit-", what), concat(state->limit));
+    headers.add(concat("x-ratelimit-remaining-", what), concat(state->remaining));
+    headers.add(concat("x-ratelimit-reset-", what), duration_text(state->reset_ms));
+  };
+  add("requests", rates.requests);
+  add("tokens", rates.tokens);
+  return headers;
+}
+
+[[noreturn]] void refuse_rate(const store::RateAnswer& rates, const store::Limits& limits,
+                              int64_t tokens) {
+  RequestError::Details details;
+  details.headers = limit_headers(rates);
+  details.retry_after_ms = rates.retry_after_ms;
+  switch (rates.refusal) {
+    case Refusal::requests:
+      throw RequestError(429,
+                         concat("this API key may make ", *limits.requests_per_minute,
+                                " requests a minute; try again later"),
+                         details);
+    case Refusal::tokens:
+      throw RequestError(429,
+                         concat("this API key may use ", *limits.tokens_per_minute,
+                                " tokens a minute, and the request needs up to ", tokens,
+                                "; try again later"),
+                         details);
+    case Refusal::concurrency:
+      throw RequestError(429,
+                         concat("this API key may have ", *limits.concurrency,
+                                " requests at once; try again when one has ended"),
+                         details);
+    default:
+      details.should_retry = false;
+      throw RequestError(429,
+                         concat("the request needs up to ", tokens, " tokens, this API key may use ",
+                                *limits.tokens_per_minute,
+                                " a minute; shorten the prompt or lower max_tokens"),
+                         details);
+  }
+}
+
+/// The body that DeepSeek's API answers, and the amounts.
+[[noreturn]] void refuse_balance(const store::InsufficientBalance& lacking) {
+  throw RequestError(
+      402,
+      concat("Insufficient Balance: the request could cost up to ",
+             store::money_text(lacking.required_micro), " ", lacking.currency, ", available are ",
+             store::money_text(lacking.available_micro), " ", lacking.currency,
+             "; top up the balance or lower max_tokens"),
+      {.code = "invalid_request_error", .type = "unknown_error"});
+}
+
+std::shared_ptr<const store::PriceList> prices_of(const AccountsConfig& config) {
+  if (config.prices.empty()) return nullptr;
+  if (!config.store)
+    fail(ErrorKind::invalid_input, "--prices: ", config.prices.string(),
+         " needs a store that keeps balances; give --data-path or --store-url");
+  auto prices = std::make_shared<store::PriceList>(store::PriceList::load(config.prices));
+  for (const std::string& model : config.models)
+    if (!prices->find(model, store::system_clock_ms()))
+      fail(ErrorKind::not_found, config.prices.string(), ": model '", printable(model, 80),
+           "' has no price now; add it, or \"*\" for every model");
+  return prices;
+}
+
+}  // namespace
+
+Accounts::Accounts(AccountsConfig config) : config_(std::move(config)), limiter_(steady_ms) {
+  const std::shared_ptr<const store::PriceList> prices = prices_of(config_);
+  if (config_.store) {
+    store_ = std::make_unique<store::Store>(*config_.store, prices);
+    if (const int64_t recovered = store_->meter.recover(); recovered > 0)
+      notice(concat(recovered, " requests that a crash cut off were settled"));
+    secret_ = store::meta_secret(store_->database, "server_secret");
+  } else if (!config_.secret_folder.empty()) {
+    secret_ = secret_in(config_.secret_folder);
+  } else {
+    secret_ = store::random_bytes(secret_bytes);
+  }
+  keys_ = std::make_unique<KeyCheck>(config_.api_keys, store_ ? &store_->keys : nullptr, secret_);
+  if (store_) keeper_ = std::thread([this] { keep(); });
+}
+
+Accounts::~Accounts() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_all();
+  if (keeper_.joinable()) keeper_.join();
+}
+
+void Accounts::notice(const std::string& line) const {
+  if (config_.notice) config_.notice(line);
+}
+
+void Accounts::check_model(const HttpRequest& request, const std::string& asked,
+                           const std::string& served) {
+  const store::Key& key = holder_of(request).key;
+  if (key.allows_model(served) || (!asked.empty() && key.allows_model(asked))) return;
+  throw RequestError(403,
+                     concat("this API key may not use the model '",
+                            printable(asked.empty() ? served : asked, 100), "'"),
+                     {.param = "model", .code = "model_not_allowed"});
+}
+
+std::shared_ptr<Bill> Accounts::admit(const HttpRequest& request, const std::string& model,
+                                      const Demand& demand) {
+  const KeyHolder& holder = holder_of(request);
+  auto bill = std::make_shared<Bill>();
+  if (!store_ || !holder.stored) return bill;
+  const int64_t output = demand.output_is_stated
+                             ? demand.output_tokens
+                             : std::min(demand.output_tokens, presumed_output_tokens);
+  const int64_t tokens = demand.prompt_tokens + output;
+  const store::RateAnswer rates = limiter_.admit(holder.key.id, holder.key.limits, tokens);
+  if (!rates.admitted()) refuse_rate(rates, holder.key.limits, tokens);
+  // From here on the bill gives back what it holds, whatever happens.
+  bill->key_id_ = holder.key.id;
+  bill->demand_ = demand;
+  bill->rate_tokens_ = tokens;
+  bill->headers_ = limit_headers(rates);
+  bill->accounts_ = shared_from_this();
+  const std::string id = store::make_id("charge_");
+  const store::Admission admission = store_->meter.reserve(
+      {id, holder.key.id, model, demand.prompt_tokens, demand.output_tokens});
+  if (const auto* lacking = std::get_if<store::InsufficientBalance>(&admission))
+    refuse_balance(*lacking);
+  bill->id_ = id;
+  return bill;
+}
+
+std::optional<store::Balance> Accounts::balance(const HttpRequest& request) {
+  const KeyHolder& holder = holder_of(request);
+  if (!store_ || !holder.stored) return std::nullopt;
+  return store_->balances.get(holder.key.id);
+}
+
+void Accounts::report(const std::string& id, const store::TokenCounts& used) {
+  if (!id.empty()) store_->meter.report(id, used);
+}
+
+void Accounts::settle(const Bill& bill, const store::TokenCounts& used, store::Outcome outcome) {
+  if (!bill.id_.empty()) settle_money({bill.id_, used, outcome});
+  limiter_.release(bill.key_id_, bill.rate_tokens_, used.hit + used.miss + used.output);
+}
+
+void Accounts::settle_money(const Unsettled& one) {
+  try {
+    store_->meter.settle(one.id, one.used, one.outcome);
+  } catch (const std::exception& error) {
+    notice(concat("request ", one.id, " is not settled yet: ", error.what()));
+    const std::lock_guard lock(mutex_);
+    unsettled_.push_back(one);
+  }
+}
+
+void Accounts::retry_unsettled() {
+  std::vector<Unsettled> left;
+  {
+    const std::lock_guard lock(mutex_);
+    left.swap(unsettled_);
+  }
+  while (!left.empty()) {
+    try {
+      store_->meter.settle(left.back().id, left.back().used, left.back().outcome);
+      left.pop_back();
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::internal || error.kind() == ErrorKind::not_found) {
+        notice(error.what());  // trying again would not help
+        left.pop_back();
+        continue;
+      }
+      const std::lock_guard lock(mutex_);
+      unsettled_.insert(unsettled_.end(), left.begin(), left.end());
+      throw;
+    }
+  }
+}
+
+void Accounts::keep() {
+  bool failing = false;
+  for (int round = 1;; ++round) {
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait_for(lock, flush_interval, [&] { return stop_; });
+    }
+    try {
+      retry_unsettled();
+      store_->meter.flush();
+      if (round % rounds_between_tidying == 0) {
+        store_->tidy();
+        store_->meter.recover();
+      }
+      if (failing) notice("the store answers again");
+      failing = false;
+    } catch (const std::exception& error) {
+      if (!failing) notice(concat("the store fails: ", error.what()));
+      failing = true;
+    }
+    const std::lock_guard lock(mutex_);
+    if (stop_) return;
+  }
+}
+
+}  // namespace deepseek::serve

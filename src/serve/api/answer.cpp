@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/api/answer.h"
+
+#include <algorithm>
+
+#include "serve/http/request_error.h"
+
+namespace deepseek::serve {
+namespace {
+
+using State = store::IdempotencyAnswer::State;
+
+constexpr const char* event_stream = "text/event-stream; charset=utf-8";
+
+std::string headers_text(const HttpHeaders& headers) {
+  std::string text;
+  for (const auto& [name, value] : headers) text += concat(name, ": ", value, "\n");
+  return text;
+}
+
+HttpReply stored_reply(const store::StoredReply& stored) {
+  HttpReply reply{int(stored.status), {{"idempotent-replayed", "true"}}, stored.body};
+  std::string_view rest = stored.headers;
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    if (const size_t colon = line.find(": "); colon != line.npos)
+      reply.headers.add(std::string(line.substr(0, colon)), std::string(line.substr(colon + 2)));
+  }
+  return reply;
+}
+
+/// What must be alike for a request to be the same one.
+std::string identity(const HttpRequest& request) { return concat(request.path, "\n", request.body); }
+
+}  // namespace
+
+std::shared_ptr<Answer> Answer::begin(Exchange exchange,
+                                      const std::shared_ptr<Accounts>& accounts) {
+  const HttpRequest& request = exchange.request();
+  const std::string key(request.header("idempotency-key"));
+  store::Idempotency* const kept = accounts->idempotency();
+  if (key.empty() || !kept) return std::make_shared<Answer>(std::move(exchange), accounts, "");
+  const store::IdempotencyAnswer before =
+      kept->begin(holder_of(request).owner, key, identity(request));
+  switch (before.state) {
+    case State::started:
+      return std::make_shared<Answer>(std::move(exchange), accounts, key);
+    case State::stored:
+      exchange.reply(stored_reply(before.reply));
+      return nullptr;
+    case State::in_progress:
+      throw RequestError(409, "a request with this Idempotency-Key is still being answered",
+                         {.code = "idempotency_in_progress",
+                          .retry_after_ms = 1000,
+                          .should_retry = true});
+    case State::conflict:
+      throw RequestError(409,
+                         "this Idempotency-Key came with another request before; use a new one",
+                         {.code = "idempotency_conflict", .should_retry = false});
+    case State::not_kept:
+      throw RequestError(409,
+                         "the request with this Idempotency-Key was answered, but the answer was "
+                         "too large to keep",
+                         {.code = "idempotency_not_kept", .should_retry = false});
+  }
+  return nullptr;
+}
+
+Answer::Answer(Exchange exchange, std::shared_ptr<Accounts> accounts, std::string idempotency_key)
+    : exchange_(std::move(exchange)),
+      accounts_(std::move(accounts)),
+      idempotency_key_(std::move(idempotency_key)) {}
+
+Answer::~Answer() { release_key(); }
+
+void Answer::release_key() {
+  if (over_ || idempotency_key_.empty()) return;
+  over_ = true;
+  try {
+    accounts_->idempotency()->abandon(holder_of(request()).owner, idempotency_key_);
+  } catch (const std::exception& error) {
+    accounts_->notice(concat("an Idempotency-Key is not free again yet: ", error.what()));
+  }
+}
+
+void Answer::add_headers(const HttpHeaders& headers) {
+  for (const auto& [name, value] : headers) headers_.add(name, value);
+}
+
+void Answer::begin_stream() { stream_ = exchange_.stream({.headers = headers_}); }
+
+/// Before the client can see the end: whoever repeats the request afterwards finds the reply.
+void Answer::keep(int64_t status, const HttpHeaders& headers, const std::string& body) {
+  if (idempotency_key_.empty()) return;
+  try {
+    accounts_->idempotency()->finish(holder_of(request()).owner, idempotency_key_,
+                                     {status, headers_text(headers), body});
+    over_ = true;
+  } catch (const std::exception& error) {
+    accounts_->notice(concat("a reply is not kept: ", error.what()));
+  }
+}
+
+void Answer::keep_bytes(std::string_view bytes) {
+  if (idempotency_key_.empty()) return;
+  const std::lock_guard lock(mutex_);
+  // Beyond the limit it will not be kept anyway.
+  if (int64_t(kept_.size()) <= store::IdempotencyLimits{}.largest_reply_bytes) kept_ += bytes;
+}
+
+void Answer::send(const ServerEvent& event) {
+  const std::string text = event_text(event);
+  keep_bytes(text);
+  stream_->write(text);
+}
+
+void Answer::finish() {
+  keep(200, {{"Content-Type", event_stream}, {"Cache-Control", "no-store"}}, kept_);
+  stream_->finish();
+}
+
+void Answer::done() {
+  send("[DONE]");
+  finish();
+}
+
+void Answer::reply(HttpReply reply) {
+  keep(reply.status, reply.headers, reply.body);
+  for (const auto& [name, value] : headers_) reply.headers.add(name, value);
+  exchange_.reply(std::move(reply));
+}
+
+void Answer::fail(const std::exception_ptr& failure) {
+  release_key();
+  if (stream_)
+    stream_->fail(failure);
+  else
+    exchange_.fail(failure);
+}
+
+RequestError cut_off() {
+  return RequestError(503, "the answer was cut off", {.retry_after_ms = 1000});
+}
+
+bool Answer::writable() const {
+  return !stream_ || stream_->writable() || stream_->closed();
+}
+
+void Answer::on_writable(std::function<void()> call) {
+  if (stream_) stream_->on_writable(std::move(call));
+}
+
+void Answer::on_abandoned(std::function<void()> call) {
+  const auto closed = [call = std::move(call), stays = !idempotency_key_.empty()](
+                          ClosedBecause why) {
+    if (!stays || why == ClosedBecause::server_stopped) call();
+  };
+  if (stream_)
+    stream_->on_closed(closed);
+  else
+    exchange_.on_closed(closed);
+}
+
+}  // namespace deepseek::serve

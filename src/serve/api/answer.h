@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "serve/api/accounts.h"
+#include "serve/http/exchange.h"
+
+namespace deepseek::serve {
+
+/// The one answer to a request, whole or as a stream. That of a request with an Idempotency-Key is
+/// kept in the store as it goes out, and is made to its end even when the client leaves, so that
+/// the client that comes back finds it. Thread-safe.
+class Answer {
+ public:
+  /// Answers a repeated request at once with what the first was answered; null then. Throws
+  /// RequestError 409 when the first is not over yet or was another request.
+  static std::shared_ptr<Answer> begin(Exchange exchange, const std::shared_ptr<Accounts>& accounts);
+  Answer(Exchange exchange, std::shared_ptr<Accounts> accounts, std::string idempotency_key);
+  /// Unanswered: the exchange fails, and a repeated request begins anew.
+  ~Answer();
+  Answer(const Answer&) = delete;
+  Answer& operator=(const Answer&) = delete;
+
+  const HttpRequest& request() const { return exchange_.request(); }
+  /// Fields of whatever is answered.
+  void add_headers(const HttpHeaders& headers);
+
+  void begin_stream();
+  bool streams() const { return stream_.has_value(); }
+  void send(const ServerEvent& event);
+  void send(std::string_view data) { send(ServerEvent{.data = data}); }
+  /// The end of a stream; done() with "data: [DONE]" before it.
+  void finish();
+  void done();
+  void reply(HttpReply reply);
+  void fail(const std::exception_ptr& failure);
+  void summarise(RequestSummary summary) { exchange_.summarise(std::move(summary)); }
+
+  /// As EventStream's: false while the client has much to read. Always true without a stream, and
+  /// when nobody reads any more.
+  bool writable() const;
+  void on_writable(std::function<void()> call);
+  /// Calls once when nobody waits for the answer any more: the client left, or the server stops.
+  void on_abandoned(std::function<void()> call);
+
+ private:
+  void release_key();
+  void keep(int64_t status, const HttpHeaders& headers, const std::string& body);
+  void keep_bytes(std::string_view bytes);
+
+  Exchange exchange_;
+  std::optional<EventStream> stream_;
+  HttpHeaders headers_;
+  std::shared_ptr<Accounts> accounts_;
+  const std::string idempotency_key_;  // empty: nothing is kept
+  std::mutex mutex_;
+  std::string kept_;  // of a stream
+  bool over_ = false;
+};
+
+/// Why an answer ends that nobody waits for.
+RequestError cut_off();
+
+}  // namespace deepseek::serve

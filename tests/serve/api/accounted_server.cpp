@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/serve/api/accounted_server.h"
+
+#include <fstream>
+
+#include "tests/cli/tiny_model.h"
+
+namespace deepseek::testing {
+
+using nlohmann::json;
+
+AccountedServer::AccountedServer()
+    : database({.data_path = folder.path() / "data"}),
+      keys(database),
+      balances(database),
+      ledger(database) {
+  write_small_model(folder.path() / "model", byte_config());
+  config.http.listen = {{"127.0.0.1", 0}};
+  config.model_name = "tiny";
+  config.model_path = folder.path() / "model";
+  config.access_log = folder.path() / "access.log";
+  config.store = store::StoreLocation{.data_path = folder.path() / "data"};
+}
+
+void AccountedServer::start(const std::string& prices) {
+  if (!prices.empty()) {
+    config.prices = folder.path() / "prices.yaml";
+    std::ofstream(config.prices) << prices;
+  }
+  server = std::make_unique<serve::ModelServer>(config);
+  server->start();
+  server->wait_loaded();
+}
+
+store::NewKey AccountedServer::key_with(int64_t granted_micro, int64_t topped_up_micro) {
+  return keys.create({.name = "alice",
+                      .prepaid = true,
+                      .granted_micro = granted_micro,
+                      .topped_up_micro = topped_up_micro});
+}
+
+RawClient::Reply AccountedServer::post(const std::string& path, const json& body,
+                                       const std::string& secret, const std::string& more) {
+  RawClient client(address());
+  client.post(path, body.dump(), "Content-Type: application/json\r\n" + sent(secret) + more);
+  return client.reply();
+}
+
+RawClient::Reply AccountedServer::get(const std::string& path, const std::string& secret) {
+  RawClient client(address());
+  return client.ask(path, sent(secret));
+}
+
+std::vector<store::LedgerEntry> AccountedServer::charges() {
+  std::vector<store::LedgerEntry> rows;
+  ledger.each(0, "", [&](const store::LedgerEntry& row) {
+    if (row.kind == "charge") rows.push_back(row);
+  });
+  return rows;
+}
+
+json AccountedServer::chat(json more) {
+  json body = {{"messages", {{{"role", "user"}, {"content", "he he"}}}},
+               {"max_tokens", 16},
+               {"seed", 5},
+               {"ignore_eos", true}};
+  body.update(more);
+  return body;
+}
+
+}  // namespace deepseek::testing

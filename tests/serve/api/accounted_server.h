@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/json.h"
+#include "serve/api/model_server.h"
+#include "serve/store/balances.h"
+#include "serve/store/keys.h"
+#include "serve/store/ledger.h"
+#include "tests/serve/http/raw_client.h"
+#include "tests/support/temporary_folder.h"
+
+namespace deepseek::testing {
+
+/// A server of a tiny model over a store, which the test reads and changes as another program does.
+class AccountedServer : public ::testing::Test {
+ protected:
+  AccountedServer();
+
+  /// `prices`: YAML; empty: none.
+  void start(const std::string& prices = "");
+  void stop() { server.reset(); }
+
+  /// A prepaid key with so much money.
+  store::NewKey key_with(int64_t granted_micro, int64_t topped_up_micro = 0);
+  RawClient::Reply post(const std::string& path, const nlohmann::json& body,
+                        const std::string& secret, const std::string& more = "");
+  RawClient::Reply get(const std::string& path, const std::string& secret);
+  std::vector<store::LedgerEntry> charges();
+  serve::ListenAddress address() const { return server->addresses().front(); }
+
+  static std::string sent(const std::string& secret) {
+    return secret.empty() ? "" : "Authorization: Bearer " + secret + "\r\n";
+  }
+  static nlohmann::json chat(nlohmann::json more = nlohmann::json::object());
+  static nlohmann::json error_of(const RawClient::Reply& reply) {
+    return nlohmann::json::parse(reply.body).at("error");
+  }
+
+  TemporaryFolder folder;
+  serve::ModelServerConfig config;
+  store::Database database;
+  store::Keys keys;
+  store::Balances balances;
+  store::Ledger ledger;
+  std::unique_ptr<serve::ModelServer> server;
+};
+
+}  // namespace deepseek::testing
