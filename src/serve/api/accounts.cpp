@@ -61,11 +61,11 @@ HttpHeaders limit_headers(const store::RateAnswer& rates) {
                                 " requests a minute; try again later"),
                          details);
     case Refusal::tokens:
-      throw RequestError(429,
-                         concat("this API key may use ", *limits.tokens_per_minute,
-                                " tokens a minute, and the request needs up to ", tokens,
-                                "; try again later"),
-                         details);
+      throw RequestError(
+          429,
+          concat("this API key may use ", *limits.tokens_per_minute,
+                 " tokens a minute, and the request needs up to ", tokens, "; try again later"),
+          details);
     case Refusal::concurrency:
       throw RequestError(429,
                          concat("this API key may have ", *limits.concurrency,
@@ -73,23 +73,22 @@ HttpHeaders limit_headers(const store::RateAnswer& rates) {
                          details);
     default:
       details.should_retry = false;
-      throw RequestError(429,
-                         concat("the request needs up to ", tokens, " tokens, this API key may use ",
-                                *limits.tokens_per_minute,
-                                " a minute; shorten the prompt or lower max_tokens"),
-                         details);
+      throw RequestError(
+          429,
+          concat("the request needs up to ", tokens, " tokens, this API key may use ",
+                 *limits.tokens_per_minute, " a minute; shorten the prompt or lower max_tokens"),
+          details);
   }
 }
 
 /// The body that DeepSeek's API answers, and the amounts.
 [[noreturn]] void refuse_balance(const store::InsufficientBalance& lacking) {
-  throw RequestError(
-      402,
-      concat("Insufficient Balance: the request could cost up to ",
-             store::money_text(lacking.required_micro), " ", lacking.currency, ", available are ",
-             store::money_text(lacking.available_micro), " ", lacking.currency,
-             "; top up the balance or lower max_tokens"),
-      {.code = "invalid_request_error", .type = "unknown_error"});
+  throw RequestError(402,
+                     concat("Insufficient Balance: the request could cost up to ",
+                            store::money_text(lacking.required_micro), " ", lacking.currency,
+                            ", available are ", store::money_text(lacking.available_micro), " ",
+                            lacking.currency, "; top up the balance or lower max_tokens"),
+                     {.code = "invalid_request_error", .type = "unknown_error"});
 }
 
 std::shared_ptr<const store::PriceList> prices_of(const AccountsConfig& config) {
@@ -164,8 +163,8 @@ std::shared_ptr<Bill> Accounts::admit(const HttpRequest& request, const std::str
   bill->headers_ = limit_headers(rates);
   bill->accounts_ = shared_from_this();
   const std::string id = store::make_id("charge_");
-  const store::Admission admission = store_->meter.reserve(
-      {id, holder.key.id, model, demand.prompt_tokens, demand.output_tokens});
+  const store::Admission admission =
+      store_->meter.reserve({id, holder.key.id, model, demand.prompt_tokens, demand.output_tokens});
   if (const auto* lacking = std::get_if<store::InsufficientBalance>(&admission))
     refuse_balance(*lacking);
   bill->id_ = id;

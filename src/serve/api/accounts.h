@@ -19,11 +19,11 @@
 namespace deepseek::serve {
 
 struct AccountsConfig {
-  std::vector<std::string> api_keys = {};            // static ones
-  std::optional<store::StoreLocation> store = {};    // none: static keys alone, nothing is counted
-  std::filesystem::path prices = {};                 // empty: everything is free
-  std::vector<std::string> models = {};              // that need a price
-  std::filesystem::path secret_folder = {};          // of the secret, where there is no store
+  std::vector<std::string> api_keys = {};          // static ones
+  std::optional<store::StoreLocation> store = {};  // none: static keys alone, nothing is counted
+  std::filesystem::path prices = {};               // empty: everything is free
+  std::vector<std::string> models = {};            // that need a price
+  std::filesystem::path secret_folder = {};        // of the secret, where there is no store
   std::function<void(const std::string&)> notice = {};  // a line for the operator
 };
 

@@ -31,7 +31,9 @@ HttpReply stored_reply(const store::StoredReply& stored) {
 }
 
 /// What must be alike for a request to be the same one.
-std::string identity(const HttpRequest& request) { return concat(request.path, "\n", request.body); }
+std::string identity(const HttpRequest& request) {
+  return concat(request.path, "\n", request.body);
+}
 
 }  // namespace
 
@@ -50,10 +52,9 @@ std::shared_ptr<Answer> Answer::begin(Exchange exchange,
       exchange.reply(stored_reply(before.reply));
       return nullptr;
     case State::in_progress:
-      throw RequestError(409, "a request with this Idempotency-Key is still being answered",
-                         {.code = "idempotency_in_progress",
-                          .retry_after_ms = 1000,
-                          .should_retry = true});
+      throw RequestError(
+          409, "a request with this Idempotency-Key is still being answered",
+          {.code = "idempotency_in_progress", .retry_after_ms = 1000, .should_retry = true});
     case State::conflict:
       throw RequestError(409,
                          "this Idempotency-Key came with another request before; use a new one",
@@ -143,17 +144,15 @@ RequestError cut_off() {
   return RequestError(503, "the answer was cut off", {.retry_after_ms = 1000});
 }
 
-bool Answer::writable() const {
-  return !stream_ || stream_->writable() || stream_->closed();
-}
+bool Answer::writable() const { return !stream_ || stream_->writable() || stream_->closed(); }
 
 void Answer::on_writable(std::function<void()> call) {
   if (stream_) stream_->on_writable(std::move(call));
 }
 
 void Answer::on_abandoned(std::function<void()> call) {
-  const auto closed = [call = std::move(call), stays = !idempotency_key_.empty()](
-                          ClosedBecause why) {
+  const auto closed = [call = std::move(call),
+                       stays = !idempotency_key_.empty()](ClosedBecause why) {
     if (!stays || why == ClosedBecause::server_stopped) call();
   };
   if (stream_)

@@ -18,7 +18,8 @@ class Answer {
  public:
   /// Answers a repeated request at once with what the first was answered; null then. Throws
   /// RequestError 409 when the first is not over yet or was another request.
-  static std::shared_ptr<Answer> begin(Exchange exchange, const std::shared_ptr<Accounts>& accounts);
+  static std::shared_ptr<Answer> begin(Exchange exchange,
+                                       const std::shared_ptr<Accounts>& accounts);
   Answer(Exchange exchange, std::shared_ptr<Accounts> accounts, std::string idempotency_key);
   /// Unanswered: the exchange fails, and a repeated request begins anew.
   ~Answer();

@@ -9,8 +9,8 @@ namespace deepseek::serve {
 
 Bill::~Bill() {
   // Until the first token nobody has seen anything of it.
-  if (accounts_) settle(produced_, produced_.output > 0 ? store::Outcome::aborted
-                                                        : store::Outcome::failed);
+  if (accounts_)
+    settle(produced_, produced_.output > 0 ? store::Outcome::aborted : store::Outcome::failed);
 }
 
 void Bill::produced(int64_t tokens) {
@@ -32,8 +32,9 @@ void Bill::settle(const store::TokenCounts& used, store::Outcome outcome) {
   }
   // Never more than was agreed to at the admission.
   const int64_t hit = std::min(used.hit, demand_.prompt_tokens);
-  accounts_->settle(*this, {hit, std::min(used.miss, demand_.prompt_tokens - hit),
-                            std::min(used.output, demand_.output_tokens)},
+  accounts_->settle(*this,
+                    {hit, std::min(used.miss, demand_.prompt_tokens - hit),
+                     std::min(used.output, demand_.output_tokens)},
                     outcome);
 }
 

@@ -22,7 +22,8 @@ struct Demand {
 };
 
 /// What one admitted request holds until it is over: its place among the key's requests, tokens of
-/// the key's minute, and money. Thread-safe. Dropped without settle(), it charges what was produced.
+/// the key's minute, and money. Thread-safe. Dropped without settle(), it charges what was
+/// produced.
 class Bill {
  public:
   /// Of a request that nobody counts.

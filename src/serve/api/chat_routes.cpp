@@ -311,13 +311,13 @@ class ChatSession : public ReplySession, public std::enable_shared_from_this<Cha
 
   void finish(const Finished& end) {
     answer_->summarise({.model = host_->name(),
-                         .finish_reason = choices_.front().reason,
-                         .prompt_tokens = end.usage.prompt_tokens,
-                         .cached_tokens = end.usage.cached_tokens,
-                         .completion_tokens = end.usage.completion_tokens,
-                         .reasoning_tokens = end.usage.reasoning_tokens,
-                         .queue_ms = end.timings.queue_ms,
-                         .first_token_ms = end.timings.first_token_ms});
+                        .finish_reason = choices_.front().reason,
+                        .prompt_tokens = end.usage.prompt_tokens,
+                        .cached_tokens = end.usage.cached_tokens,
+                        .completion_tokens = end.usage.completion_tokens,
+                        .reasoning_tokens = end.usage.reasoning_tokens,
+                        .queue_ms = end.timings.queue_ms,
+                        .first_token_ms = end.timings.first_token_ms});
     bill_->settle(charged_tokens(end, answer_->streams()), outcome_of(end, cancelled_));
     if (end.error) return answer_->fail(std::make_exception_ptr(*end.error));
     // Nobody waits for it, and it is not the whole answer.

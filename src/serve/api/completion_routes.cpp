@@ -296,12 +296,12 @@ class CompletionSession : public ReplySession,
                                                         : store::Outcome::complete);
     if (job_->failed) return;
     job_->answer->summarise({.model = job_->host->name(),
-                              .finish_reason = choices_.front().reason,
-                              .prompt_tokens = job_->usage.prompt_tokens,
-                              .cached_tokens = job_->usage.cached_tokens,
-                              .completion_tokens = job_->usage.completion_tokens,
-                              .queue_ms = end.timings.queue_ms,
-                              .first_token_ms = end.timings.first_token_ms});
+                             .finish_reason = choices_.front().reason,
+                             .prompt_tokens = job_->usage.prompt_tokens,
+                             .cached_tokens = job_->usage.cached_tokens,
+                             .completion_tokens = job_->usage.completion_tokens,
+                             .queue_ms = end.timings.queue_ms,
+                             .first_token_ms = end.timings.first_token_ms});
     if (job_->cancelled) return job_->answer->fail(std::make_exception_ptr(cut_off()));
     if (streams) {
       if (job_->include_usage) {

@@ -61,8 +61,8 @@ struct ModelServer::Impl {
     // Keys guard a public name that is not known here; without them only known names are answered.
     if (config_.http.allowed_hosts.empty() && accounts_->guards()) config_.http.check_host = false;
     if (!config_.otlp_endpoint.empty())
-      exporter_ = std::make_unique<SpanExporter>(
-          SpanExporterConfig{.endpoint = config_.otlp_endpoint});
+      exporter_ =
+          std::make_unique<SpanExporter>(SpanExporterConfig{.endpoint = config_.otlp_endpoint});
     context_ = std::make_shared<ApiContext>();
     context_->accounts = accounts_;
     add_request_schemas(context_->schemas);

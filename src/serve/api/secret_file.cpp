@@ -26,7 +26,8 @@ void write_new(const std::filesystem::path& path, const std::string& text) {
   const bool written = ::write(file, text.data(), text.size()) == ssize_t(text.size());
   const bool closed = ::close(file) == 0;
   // A link, unlike a rename, leaves the secret of a process that was quicker.
-  const bool named = written && closed && (::link(draft.c_str(), path.c_str()) == 0 || errno == EEXIST);
+  const bool named =
+      written && closed && (::link(draft.c_str(), path.c_str()) == 0 || errno == EEXIST);
   const int why = errno;
   ::unlink(draft.c_str());
   errno = why;

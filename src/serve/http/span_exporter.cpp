@@ -158,7 +158,8 @@ SpanExporter::SpanExporter(SpanExporterConfig config) : impl_(std::make_unique<I
   impl_->url = impl_->config.endpoint;
   while (impl_->url.ends_with('/')) impl_->url.pop_back();
   if (!impl_->url.starts_with("http://") && !impl_->url.starts_with("https://"))
-    fail(ErrorKind::invalid_input, "otlp-endpoint: expected a URL that begins with http:// or https://, got '",
+    fail(ErrorKind::invalid_input,
+         "otlp-endpoint: expected a URL that begins with http:// or https://, got '",
          printable(impl_->url), "'");
   impl_->url += "/v1/traces";
   impl_->thread = std::thread([impl = impl_.get()] { impl->work(); });

@@ -41,8 +41,8 @@ class KeyRing {
   enum class Verdict { fine, unknown, disabled, expired, revoked };
   struct Answer {
     Verdict verdict = Verdict::unknown;
-    Key key;               // empty when unknown
-    bool stored = false;   // of the store, not a static one
+    Key key;              // empty when unknown
+    bool stored = false;  // of the store, not a static one
   };
   Answer look_up(std::string_view secret);
   /// Whether there are keys, so that requests need one: static ones, or the store had any ever.

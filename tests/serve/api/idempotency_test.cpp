@@ -42,8 +42,7 @@ TEST_F(Repeated, WithAnotherBodyOrPathIsAConflict) {
   const std::string other = keys.create({.name = "bob"}).secret;
   start();
   EXPECT_EQ(post("/v1/chat/completions", chat(), secret, same).status, 200);
-  const RawClient::Reply conflict =
-      post("/v1/chat/completions", chat({{"seed", 6}}), secret, same);
+  const RawClient::Reply conflict = post("/v1/chat/completions", chat({{"seed", 6}}), secret, same);
   EXPECT_EQ(conflict.status, 409);
   EXPECT_EQ(conflict.field("x-should-retry"), "false");
   EXPECT_EQ(error_of(conflict).at("code"), "idempotency_conflict");
@@ -74,7 +73,9 @@ TEST_F(Repeated, FindsTheWholeStreamOfAClientThatWasCutOff) {
   RawClient::Reply again;
   ASSERT_TRUE(eventually([&] {
     again = post("/v1/chat/completions", body, secret, same);
-    if (again.status == 409) EXPECT_EQ(again.field("x-should-retry"), "true");
+    if (again.status == 409) {
+      EXPECT_EQ(again.field("x-should-retry"), "true");
+    }
     return again.status == 200;
   }));
   EXPECT_EQ(again.field("idempotent-replayed"), "true");

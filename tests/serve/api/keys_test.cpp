@@ -75,7 +75,9 @@ TEST_F(ServedKeys, ScopesAndModelsBoundAKey) {
 TEST_F(ServedKeys, StaticKeysAreNotCounted) {
   keys.create({.name = "alice"});
   config.api_keys = {"sk-static"};
-  start("currency: USD\nzone: UTC\nmodels:\n  tiny: [{from: 2020-01-01, hit: 1, miss: 1, output: 1}]\n");
+  start(
+      "currency: USD\nzone: UTC\nmodels:\n  tiny: [{from: 2020-01-01, hit: 1, miss: 1, output: "
+      "1}]\n");
   EXPECT_EQ(status("sk-static"), 200);
   EXPECT_EQ(get("/metrics", "sk-static").status, 200);
   EXPECT_EQ(json::parse(get("/user/balance", "sk-static").body),
@@ -102,18 +104,15 @@ TEST_F(ServedKeys, LimitsAreToldAndRefuseWithTheTimeToWait) {
   EXPECT_EQ(second.field("x-ratelimit-remaining-requests"), "0");
   EXPECT_EQ(error_of(second).at("type"), "rate_limit_error");
 
-  const std::string few =
-      keys.create({.name = "few", .limits = {.tokens_per_minute = 100}}).secret;
-  const RawClient::Reply large =
-      post("/v1/chat/completions", chat({{"max_tokens", 500}}), few);
+  const std::string few = keys.create({.name = "few", .limits = {.tokens_per_minute = 100}}).secret;
+  const RawClient::Reply large = post("/v1/chat/completions", chat({{"max_tokens", 500}}), few);
   EXPECT_EQ(large.status, 429);
   EXPECT_EQ(large.field("x-should-retry"), "false") << "it never fits";
   EXPECT_EQ(post("/v1/chat/completions", chat(), few).status, 200);
 }
 
 TEST_F(ServedKeys, ARequestHoldsItsPlaceUntilItIsOver) {
-  const std::string single =
-      keys.create({.name = "single", .limits = {.concurrency = 1}}).secret;
+  const std::string single = keys.create({.name = "single", .limits = {.concurrency = 1}}).secret;
   config.http.stream_buffer_bytes = 4 << 10;
   start();
   {
@@ -155,7 +154,8 @@ TEST(CacheSecret, IsDrawnOnceAndForTheOwnerAlone) {
   EXPECT_THROW(secret_in(folder.path() / "cache"), Error);
 
   const store::StoreLocation location{.data_path = folder.path() / "data"};
-  const std::string stored = std::make_shared<Accounts>(AccountsConfig{.store = location})->secret();
+  const std::string stored =
+      std::make_shared<Accounts>(AccountsConfig{.store = location})->secret();
   EXPECT_EQ(std::make_shared<Accounts>(AccountsConfig{.store = location})->secret(), stored);
 }
 

@@ -133,8 +133,8 @@ TEST_F(Money, AStreamThatIsLeftPaysForWhatWasProduced) {
   EXPECT_GT(row.tokens.hit + row.tokens.miss, 0);
   const store::Balance balance = balances.get(key.key.id);
   EXPECT_EQ(balance.reserved_micro, 0);
-  EXPECT_EQ(balance.total_micro(), 100'000'000 - row.tokens.hit - 2 * row.tokens.miss -
-                                       4 * row.tokens.output);
+  EXPECT_EQ(balance.total_micro(),
+            100'000'000 - row.tokens.hit - 2 * row.tokens.miss - 4 * row.tokens.output);
 }
 
 TEST_F(Money, ARefusedRequestGivesBackWhatItHeld) {
