@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <utility>
+
 #include "serve/api/api.h"
 #include "serve/api/chat_job.h"
 #include "serve/api/request_fields.h"
@@ -263,7 +265,7 @@ class ChatSession : public ReplySession, public std::enable_shared_from_this<Cha
     bool first = true;
     for (ReplyPart& part : parts) {
       ordered_json logprobs = nullptr;
-      if (first && scored) logprobs = {{"content", std::move(scores)}};
+      if (first && scored) logprobs = {{"content", std::exchange(scores, nullptr)}};
       first = false;
       ordered_json delta;
       switch (part.kind) {
@@ -378,7 +380,7 @@ class ChatSession : public ReplySession, public std::enable_shared_from_this<Cha
   std::optional<EventStream> stream_;
 };
 
-void chat(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
+void chat(const std::shared_ptr<ApiContext>& context, const Exchange& exchange) {
   const HttpRequest& http = exchange.request();
   const json body = checked_body(http, "ChatRequest", context->schemas);
   const std::shared_ptr<ModelHost> host = context->host(body.value("model", ""));

@@ -297,7 +297,7 @@ class CompletionSession : public ReplySession,
   Scores prompt_scores_;
 };
 
-void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
+void complete(const std::shared_ptr<ApiContext>& context, const Exchange& exchange) {
   const HttpRequest& http = exchange.request();
   const json body = checked_body(http, "CompletionRequest", context->schemas);
   const std::shared_ptr<ModelHost> host = context->host(body.value("model", ""));
