@@ -99,8 +99,9 @@ int64_t parse_size(std::string_view text, std::string_view origin) {
          ": expected a size such as 1073741824, 512MiB or 1.5G, got '", text, "'");
   };
   double value = 0;
-  const char* const last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, value);
+  const char* const first = text.data();
+  const char* const last = first + text.size();
+  const auto [end, error] = std::from_chars(first, last, value);
   if (error != std::errc() || !std::isfinite(value) || value < 0) refuse();
   const std::string_view unit(end, size_t(last - end));
   constexpr std::string_view letters = "KMGT";
@@ -110,7 +111,7 @@ int64_t parse_size(std::string_view text, std::string_view origin) {
     if (power == std::string_view::npos || (!rest.empty() && rest != "iB" && rest != "B")) refuse();
     value *= std::pow(1024.0, double(power + 1));
   }
-  if (value > double(std::numeric_limits<int64_t>::max() / 2)) refuse();
+  if (value > double(std::numeric_limits<int64_t>::max()) / 2) refuse();
   return int64_t(value);
 }
 

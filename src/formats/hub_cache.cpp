@@ -39,9 +39,9 @@ std::optional<std::string> repo_of_folder(const std::string& folder) {
   if (!folder.starts_with(folder_prefix)) return std::nullopt;
   const std::string_view name = std::string_view(folder).substr(folder_prefix.size());
   const size_t dashes = name.find("--");
-  const std::string repo = dashes == name.npos
-                               ? std::string(name)
-                               : concat(name.substr(0, dashes), "/", name.substr(dashes + 2));
+  std::string repo = dashes == name.npos
+                         ? std::string(name)
+                         : concat(name.substr(0, dashes), "/", name.substr(dashes + 2));
   if (!is_repo_name(repo)) return std::nullopt;
   return repo;
 }
@@ -126,6 +126,7 @@ uint64_t HubSnapshot::size_bytes() const {
 
 std::vector<std::string> HubSnapshot::names() const {
   std::vector<std::string> all;
+  all.reserve(files.size());
   for (const HubFile& file : files) all.push_back(file.name);
   return all;
 }

@@ -160,7 +160,7 @@ SplitName split_gguf_name(std::string_view name) {
   constexpr std::string_view ending = "-00001-of-00002.gguf";
   const std::string_view plain =
       has_extension(name, ".gguf") ? name.substr(0, name.size() - 5) : name;
-  const SplitName whole{std::string(plain), 1, 1};
+  SplitName whole{std::string(plain), 1, 1};
   if (plain.size() == name.size() || name.size() <= ending.size()) return whole;
   const std::string_view tail = name.substr(name.size() - ending.size());
   if (tail[0] != '-' || tail.substr(6, 4) != "-of-") return whole;

@@ -422,6 +422,7 @@ HubSnapshot pull_model(const HubCache& cache, const HubRemote& remote, const std
   Puller puller(cache, remote, wanted.repo, progress, notice);
   const Listing listing = puller.list(revision);
   std::vector<std::string> names;
+  names.reserve(listing.files.size());
   for (const auto& [file, ignored] : listing.files) names.push_back(file);
   std::vector<RemoteFile> files;
   for (const std::string& file : choose_model_files(wanted.repo, names, wanted.selector)) {

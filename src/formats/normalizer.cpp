@@ -7,6 +7,7 @@
 #include <array>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "core/utf8.h"
 #include "formats/unicode.h"
 
@@ -129,7 +130,7 @@ std::string Normalizer::apply(std::string_view text, Regex::Scratch& scratch) co
     else if (const auto* replace = std::get_if<Replace>(&step))
       now = replaced(*replace, now, scratch);
     else if (const auto* prepend = std::get_if<Prepend>(&step))
-      now = now.empty() ? now : prepend->text + now;
+      now = now.empty() ? now : concat(prepend->text, now);
     else
       now = stripped(std::get<Strip>(step), now);
   }

@@ -10,7 +10,7 @@ namespace deepseek {
 
 const GgufTensor& GgufSource::take(const GgufTensor& tensor) {
   used_.emplace(tensor.name);
-  return tensor;
+  return tensor;  // NOLINT(bugprone-return-const-ref-from-parameter): one of file_
 }
 
 std::vector<std::string> GgufSource::unused() const {

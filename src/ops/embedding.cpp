@@ -15,7 +15,7 @@ Tensor embed(const Weight& table, std::span<const int32_t> ids) {
     if (id < 0 || id >= vocab)
       fail(ErrorKind::invalid_input, "embed: token id: expected 0 to ", vocab - 1, ", got ", id);
   const int64_t rows = static_cast<int64_t>(ids.size());
-  const Tensor out = Tensor::empty({rows, dim});
+  Tensor out = Tensor::empty({rows, dim});
   for_rows(rows, dim, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r)
       table.row(ids[static_cast<size_t>(r)], out.data() + r * dim);

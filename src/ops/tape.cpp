@@ -117,7 +117,7 @@ Tensor record(Tensor out, std::vector<Tensor> inputs, Backward backward) {
 }
 
 Tensor recompute(const std::vector<Tensor>& inputs,
-                 std::function<Tensor(const std::vector<Tensor>&)> body) {
+                 const std::function<Tensor(const std::vector<Tensor>&)>& body) {
   Tape* tape = current_tape;
   if (tape == nullptr) return body(inputs);
   Tensor out;

@@ -35,7 +35,7 @@ class Tape {
   friend bool is_recording(std::initializer_list<const Tensor*> inputs);
   friend Tensor record(Tensor out, std::vector<Tensor> inputs, Backward backward);
   friend Tensor recompute(const std::vector<Tensor>& inputs,
-                          std::function<Tensor(const std::vector<Tensor>&)> body);
+                          const std::function<Tensor(const std::vector<Tensor>&)>& body);
   struct Node {
     std::vector<uint64_t> inputs;
     Backward backward;
@@ -68,7 +68,7 @@ Tensor record(Tensor out, std::vector<Tensor> inputs, Backward backward);
 /// body(inputs), computed without recording; backward runs it again with recording. `body` must be
 /// deterministic. Trades time for the memory of everything inside.
 Tensor recompute(const std::vector<Tensor>& inputs,
-                 std::function<Tensor(const std::vector<Tensor>&)> body);
+                 const std::function<Tensor(const std::vector<Tensor>&)>& body);
 
 /// No recording on this thread while it lives.
 class PauseTape {

@@ -377,6 +377,41 @@ void add_store(std::vector<Refusal>& rows) {
                   store("DROP TRIGGER ledger_keeps_rows; DELETE FROM ledger WHERE seq = 1")});
 }
 
+void add_serve(std::vector<Refusal>& rows) {
+  const char* section = "The server";
+  const auto serve = [](std::vector<std::string> words) {
+    words.insert(words.begin(), {"serve", "DIR/model", "--port", "0"});
+    return words;
+  };
+  const std::vector<std::string> data{"--data-path", "DIR/data"};
+  const auto beside = [](const char* name, const std::string& content) {
+    return [=](const fs::path& folder) {
+      write_small_model(folder / "model");
+      write(folder / name, content);
+    };
+  };
+  const auto prices = [=](const std::string& yaml) { return beside("prices.yaml", yaml); };
+  const std::vector<std::string> priced =
+      with(serve({"--model-name", "tiny", "--prices", "DIR/prices.yaml"}), data);
+  rows.push_back(
+      {section, "a public address without keys", serve({"--host", "0.0.0.0"}), 2, model()});
+  rows.push_back({section, "a public address and a store that never had a key",
+                  with(serve({"--host", "0.0.0.0"}), data), 2, model()});
+  rows.push_back({section, "a key that is none", serve({"--api-key", "sk 1"}), 2, model()});
+  rows.push_back(
+      {section, "prices without a store", serve({"--prices", "DIR/prices.yaml"}), 2, model()});
+  rows.push_back({section, "a price file that is not there", priced, 4, model()});
+  rows.push_back({section, "a price file with an unknown field", priced, 3,
+                  prices("currency: USD\nzone: UTC\nmodles: {}\n")});
+  rows.push_back({section, "a model without a price", priced, 4,
+                  prices("currency: USD\nzone: UTC\nmodels:\n"
+                         "  other: [{from: 2020-01-01, hit: 1, miss: 1, output: 1}]\n")});
+  rows.push_back({section, "a collector that is no URL",
+                  serve({"--otlp-endpoint", "collector:4318"}), 2, model()});
+  rows.push_back({section, "a store that is no database", with(serve({}), data), 3,
+                  beside("data/store.sqlite3", std::string(4096, 'x'))});
+}
+
 }  // namespace
 
 std::vector<Refusal> refusals() {
@@ -390,6 +425,7 @@ std::vector<Refusal> refusals() {
   add_text(rows);
   add_runs(rows);
   add_store(rows);
+  add_serve(rows);
   return rows;
 }
 

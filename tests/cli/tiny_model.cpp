@@ -68,6 +68,7 @@ std::string small_tokenizer() {
 
 std::string byte_tokenizer() {
   std::vector<std::string> pieces;
+  pieces.reserve(256);
   for (int byte = 0; byte < 256; ++byte)
     pieces.push_back(byte_level_spelling(std::string(1, static_cast<char>(byte))));
   return tokenizer_of(pieces);

@@ -219,6 +219,7 @@ TEST_F(SchedulerTest, BatchWorkYieldsAndDoesNotStarve) {
   for (int i = 0; i < 3; ++i) bench.scheduler->step();
   EXPECT_EQ(bench.scheduler->statistics().running_sequences, 2);
   std::vector<Ticket> interactive;
+  interactive.reserve(3);
   for (int i = 0; i < 3; ++i) interactive.push_back(bench.submit(endless(random_tokens(10, 2), 5)));
   bench.scheduler->step();
   EXPECT_EQ(bench.scheduler->statistics().preemptions, 2) << "both places at once";
@@ -232,6 +233,7 @@ TEST_F(SchedulerTest, BatchWorkYieldsAndDoesNotStarve) {
   EXPECT_TRUE(waiting.tokens().empty());
   // Under a stream of interactive work that takes both places, patience ends it.
   std::vector<Ticket> more;
+  more.reserve(4);
   for (int i = 0; i < 4; ++i) more.push_back(bench.submit(endless(random_tokens(10, 2), 50)));
   bench.scheduler->step();
   bench.time += 61s;

@@ -31,6 +31,7 @@ TEST(SchedulerThreads, ManyClientsReadCancelAndLeave) {
                        .fingerprint = "tiny"},
                       options);
   std::vector<Tokens> want;
+  want.reserve(3);
   for (uint64_t i = 0; i < 3; ++i)
     want.push_back(
         testing::plain_answer(model, random_tokens(150, i), testing::seeded(i), 12, std::nullopt));
@@ -45,6 +46,7 @@ TEST(SchedulerThreads, ManyClientsReadCancelAndLeave) {
     }
   });
   std::vector<std::thread> clients;
+  clients.reserve(6);
   for (uint64_t c = 0; c < 6; ++c)
     clients.emplace_back([&, c] {
       for (uint64_t i = 0; i < 6; ++i) {

@@ -122,9 +122,7 @@ TEST(Gguf, TensorsOfEveryWrittenFormatAreReadBack) {
 TEST(GgufWriter, RefusesWhatAFileCannotHold) {
   const testing::TemporaryFolder folder;
   const auto path = folder.path() / "t.gguf";
-  const auto open = [&](std::vector<GgufTensorSpec> specs) {
-    GgufWriter(path, {}, std::move(specs));
-  };
+  const auto open = [&](const std::vector<GgufTensorSpec>& specs) { GgufWriter(path, {}, specs); };
   const auto kind = ErrorKind::invalid_input;
   testing::expect_refusal([&] { open({{"w", Format::fp8, {32}}}); }, kind, {"w", "FP8"});
   testing::expect_refusal([&] { open({{"w", Format::q8_0, {33}}}); }, kind, {"w", "32", "33"});

@@ -210,7 +210,7 @@ TEST(GrammarGbnf, WhatIsMalformedSaysWhere) {
 
 TEST(GrammarBuilder, MisuseIsRefused) {
   Builder b;
-  const auto refused = [](auto action, std::vector<std::string_view> parts) {
+  const auto refused = [](const auto& action, const std::vector<std::string_view>& parts) {
     expect_refusal(action, ErrorKind::invalid_input, parts);
   };
   refused([&] { b.choice({}); }, {"at least one alternative"});

@@ -14,7 +14,8 @@ namespace deepseek::testing {
 
 /// Expects `action` to throw an Error of `kind` whose message is one line holding every part.
 template <class Action>
-void expect_refusal(Action action, ErrorKind kind, const std::vector<std::string_view>& parts) {
+void expect_refusal(const Action& action, ErrorKind kind,
+                    const std::vector<std::string_view>& parts) {
   try {
     action();
     ADD_FAILURE() << "accepted";

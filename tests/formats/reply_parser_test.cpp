@@ -5,6 +5,7 @@
 
 #include "core/json.h"
 #include "core/random.h"
+#include "core/text.h"
 
 namespace deepseek {
 namespace {
@@ -109,14 +110,14 @@ TEST(ReplyParser, ReadsTheCallsOfEveryFamily) {
     const std::string block =
         family == std::string_view("deepseek-v4") ? "tool_calls" : "function_calls";
     EXPECT_EQ(
-        parse(
-            form(family),
-            "Let me look.\n\n<｜DSML｜" + block +
-                ">\n<｜DSML｜invoke name=\"get_weather\">\n"
-                "<｜DSML｜parameter name=\"city\" string=\"true\">Bern</｜DSML｜parameter>\n"
-                "<｜DSML｜parameter name=\"days\" string=\"false\">2</｜DSML｜parameter>\n"
-                "</｜DSML｜invoke>\n<｜DSML｜invoke name=\"now\">\n</｜DSML｜invoke>\n</｜DSML｜" +
-                block + ">"),
+        parse(form(family),
+              concat("Let me look.\n\n<｜DSML｜", block,
+                     ">\n<｜DSML｜invoke name=\"get_weather\">\n"
+                     "<｜DSML｜parameter name=\"city\" string=\"true\">Bern</｜DSML｜parameter>\n"
+                     "<｜DSML｜parameter name=\"days\" string=\"false\">2</｜DSML｜parameter>\n"
+                     "</｜DSML｜invoke>\n<｜DSML｜invoke name=\"now\">\n</｜DSML｜invoke>\n"
+                     "</｜DSML｜",
+                     block, ">")),
         text_first + two);
   }
   EXPECT_EQ(parse(form("qwen"),

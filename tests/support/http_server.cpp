@@ -12,6 +12,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "core/text.h"
+
 namespace deepseek::testing {
 namespace {
 
@@ -103,7 +105,7 @@ void HttpServer::answer(int connection) {
   std::string head =
       "HTTP/1.1 " + std::to_string(reply.status) + " Status\r\nConnection: close\r\n";
   head += "Content-Length: " + std::to_string(reply.body.size()) + "\r\n";
-  for (const auto& [name, value] : reply.headers) head += name + ": " + value + "\r\n";
+  for (const auto& [name, value] : reply.headers) head += concat(name, ": ", value, "\r\n");
   send_all(connection, head + "\r\n");
   send_all(connection, reply.body.substr(0, reply.cut_after.value_or(reply.body.size())));
 }

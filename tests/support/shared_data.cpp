@@ -12,14 +12,14 @@ namespace deepseek::testing {
 
 std::optional<std::filesystem::path> shared_folder() {
   const char* set = std::getenv("DEEPSEEK_SHARED");
-  const std::filesystem::path path =
+  std::filesystem::path path =
       set != nullptr ? set : std::filesystem::path(DEEPSEEK_SOURCE_DIR).parent_path() / "shared";
   if (!std::filesystem::is_directory(path)) return std::nullopt;
   return path;
 }
 
 std::string read_data(const std::filesystem::path& path) {
-  const std::string packed = read_text_file(path);
+  std::string packed = read_text_file(path);
   if (path.extension() != ".zst") return packed;
   const auto stream = ZSTD_createDStream();
   std::string text;

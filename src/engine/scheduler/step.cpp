@@ -154,6 +154,7 @@ void Scheduler::Worker::execute(const std::vector<Part>& parts) {
   const SchedulerTime computed = now();
   if (failure) {
     std::vector<Job*> jobs;
+    jobs.reserve(parts.size());
     for (const Part& part : parts) jobs.push_back(part.run->job);
     std::sort(jobs.begin(), jobs.end());
     jobs.erase(std::unique(jobs.begin(), jobs.end()), jobs.end());

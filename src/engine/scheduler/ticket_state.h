@@ -27,8 +27,8 @@ class Doorbell {
 
 /// What the worker and the reader of a request share.
 struct Ticket::State {
-  State(int64_t id_, int64_t buffer_tokens_, std::shared_ptr<Doorbell> worker_)
-      : id(id_), buffer_tokens(buffer_tokens_), worker(std::move(worker_)) {}
+  State(int64_t number, int64_t most_unread, std::shared_ptr<Doorbell> doorbell)
+      : id(number), buffer_tokens(most_unread), worker(std::move(doorbell)) {}
 
   const int64_t id;
   const int64_t buffer_tokens;

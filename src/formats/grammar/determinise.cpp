@@ -31,7 +31,7 @@ class Subsets {
 
  private:
   /// The number of the set that `kernel` and all jumps from it make.
-  int32_t intern(std::vector<int32_t> kernel) {
+  int32_t intern(const std::vector<int32_t>& kernel) {
     ++round_;
     std::vector<int32_t> set;
     const auto visit = [&](int32_t state) {

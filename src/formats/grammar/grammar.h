@@ -219,7 +219,7 @@ class Vocabulary {
 class Constraint {
  public:
   /// Throws invalid_input when the vocabulary cannot spell any sentence.
-  Constraint(const Grammar& grammar, std::shared_ptr<const Vocabulary> vocabulary);
+  Constraint(const Grammar& grammar, const std::shared_ptr<const Vocabulary>& vocabulary);
   const Vocabulary& vocabulary() const;
   /// The fewest tokens in which a sentence is known to be possible, the end token not counted.
   int64_t min_tokens() const;

@@ -159,7 +159,7 @@ size_t Constraint::Parts::size_bytes() const {
          automaton->bytes.size() * sizeof(ByteEdge);
 }
 
-Constraint::Constraint(const Grammar& grammar, std::shared_ptr<const Vocabulary> vocabulary)
+Constraint::Constraint(const Grammar& grammar, const std::shared_ptr<const Vocabulary>& vocabulary)
     : parts_(std::make_shared<Parts>(grammar.automaton_,
                                      std::static_pointer_cast<const TokenTrie>(vocabulary))) {
   if (!parts_->needs[0].possible())

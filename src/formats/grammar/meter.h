@@ -16,11 +16,13 @@ class Meter {
   const Budget& budget() const { return budget_; }
 
   void step(int64_t count = 1) {
-    if ((steps_ += count) > budget_.steps) exceeded("steps", steps_, budget_.steps);
+    steps_ += count;
+    if (steps_ > budget_.steps) exceeded("steps", steps_, budget_.steps);
   }
   /// `count` more states exist.
   void state(int64_t count = 1) {
-    if ((states_ += count) > budget_.states) exceeded("states", states_, budget_.states);
+    states_ += count;
+    if (states_ > budget_.states) exceeded("states", states_, budget_.states);
   }
   /// States that were only a means are gone.
   void forget_states(int64_t count) { states_ -= count; }

@@ -412,6 +412,7 @@ class Writer {
       case Kind::choice:
         break;
     }
+    children.reserve(node.children.size());
     for (const RegexNode& child : node.children) children.push_back(plain(child));
     return node.kind == Kind::sequence ? builder_.sequence(children) : builder_.choice(children);
   }
@@ -421,6 +422,7 @@ class Writer {
     using Kind = RegexNode::Kind;
     if (node.kind == Kind::choice) {
       std::vector<Node> options;
+      options.reserve(node.children.size());
       for (const RegexNode& child : node.children) options.push_back(anchored(child, whole));
       return builder_.choice(options);
     }

@@ -31,6 +31,7 @@ Node SchemaCompiler::compile(const Conjunction& given) {
   Conjunction conjunction = given;
   for (SchemaPlace& place : conjunction.places) place = follow_references(place, root_);
   std::vector<const void*> key;
+  key.reserve(conjunction.places.size());
   for (const SchemaPlace& place : conjunction.places) key.push_back(place.schema);
   std::sort(key.begin(), key.end());
   key.erase(std::unique(key.begin(), key.end()), key.end());
@@ -150,6 +151,7 @@ Node SchemaCompiler::pattern_content(const std::string& pattern, const std::stri
 
 Node SchemaCompiler::string_content(const SchemaFacets& facets) {
   std::vector<Node> parts;
+  parts.reserve(facets.patterns.size());
   for (const SchemaPlace& pattern : facets.patterns)
     parts.push_back(pattern_content(pattern.schema->get<std::string>(),
                                     concat("JSON schema: ", printable(pattern.pointer))));

@@ -83,6 +83,7 @@ Node SchemaCompiler::key_content(const SchemaFacets& facets, const std::vector<M
     content = builder_.intersection(content, rule);
   }
   std::vector<Node> taken;
+  taken.reserve(members.size());
   for (const Member& member : members) taken.push_back(writer_.canonical_text(member.name));
   return taken.empty() ? content : builder_.difference(content, builder_.choice(taken));
 }

@@ -68,6 +68,7 @@ Value dict_sort(Interpreter& in, const Value& subject, const Arguments& argument
   const std::string by = given.text(1) == nullptr ? "key" : given.text(1)->bytes;
   if (by != "key" && by != "value") in.error("dictsort(): by must be key or value, got ", by);
   std::vector<std::pair<Value, Value>> keyed;
+  keyed.reserve(dict->entries.size());
   for (const auto& [key, value] : dict->entries)
     keyed.emplace_back(key_of(in, by == "key" ? key : value, nullptr, given.flag(0, false)),
                        in.make_sequence(Sequence::Kind::tuple, {key, value}));

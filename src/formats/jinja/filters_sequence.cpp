@@ -73,6 +73,7 @@ Value items_of(Interpreter& in, const Value& subject, const Arguments& arguments
   if (subject.is<Undefined>()) return in.make_sequence(Kind::generator, {});
   const Dict* dict = subject.as_dict();
   if (dict == nullptr) in.error("items needs a dict, got ", type_name(subject));
+  items.reserve(dict->entries.size());
   for (const auto& [key, value] : dict->entries)
     items.push_back(in.make_sequence(Kind::tuple, {key, value}));
   return in.make_sequence(Kind::generator, std::move(items));

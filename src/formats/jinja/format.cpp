@@ -32,7 +32,11 @@ class Cursor {
   bool done() const { return at_ >= text_.size(); }
   char peek() const { return done() ? '\0' : text_[at_]; }
   char next() { return done() ? '\0' : text_[at_++]; }
-  bool skip(char c) { return !done() && text_[at_] == c && (++at_, true); }
+  bool skip(char c) {
+    const bool here = !done() && text_[at_] == c;
+    if (here) ++at_;
+    return here;
+  }
   size_t at() const { return at_; }
   void move_to(size_t at) { at_ = at; }
   std::string_view text() const { return text_; }

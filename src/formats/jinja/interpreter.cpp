@@ -181,6 +181,7 @@ Interpreter::Flow Interpreter::run(const If& s) {
 Interpreter::Flow Interpreter::run(const With& s) {
   const std::shared_ptr<Scope> scope = inside(scope_);
   std::vector<Value> values;
+  values.reserve(s.assignments.size());
   for (const auto& [target, value] : s.assignments) values.push_back(evaluate(*value));
   const Restore restore(scope_, scope);
   for (size_t i = 0; i < values.size(); ++i) assign(s.assignments[i].first, values[i]);
@@ -193,7 +194,7 @@ Interpreter::Flow Interpreter::run(const Block& s) {
 }
 
 SequencePtr Interpreter::loop_items(const For& s, const Value& items) {
-  const SequencePtr all = iterate(*this, items);
+  SequencePtr all = iterate(*this, items);
   if (!s.condition) return all;
   std::vector<Value> chosen;
   const Restore restore(scope_, inside(scope_));

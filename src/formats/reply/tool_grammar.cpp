@@ -90,7 +90,6 @@ Node tool_replies(Builder& b, const ToolForm& form, const std::vector<ToolFuncti
   size_t first = 0;
   while (first < trigger.size() && !tokenizer.is_special(trigger[first])) ++first;
   const bool by_token = first < trigger.size();
-  std::string after_trigger;
   std::vector<Node> opening;
   if (by_token) {
     std::string rest;

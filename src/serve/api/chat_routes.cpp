@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <utility>
+
 #include "serve/api/api.h"
 #include "serve/api/chat_job.h"
 #include "serve/api/request_fields.h"
@@ -261,7 +263,7 @@ class ChatSession : public ReplySession, public std::enable_shared_from_this<Cha
     bool first = true;
     for (ReplyPart& part : parts) {
       ordered_json logprobs = nullptr;
-      if (first && scored) logprobs = {{"content", std::move(scores)}};
+      if (first && scored) logprobs = {{"content", std::exchange(scores, nullptr)}};
       first = false;
       ordered_json delta;
       switch (part.kind) {

@@ -24,7 +24,7 @@ void ReplyPump::stop() {
   waiting.swap(queue_);
 }
 
-void ReplyPump::run(std::shared_ptr<ReplySession> session, Ticket ticket) {
+void ReplyPump::run(const std::shared_ptr<ReplySession>& session, Ticket ticket) {
   session->ticket_ = std::move(ticket);
   // The ticket is the session's own, so its callback may not keep the session alive: an event in
   // flight finds it gone or here.

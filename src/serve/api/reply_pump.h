@@ -43,7 +43,7 @@ class ReplyPump {
   void stop();
 
   /// Takes over the ticket; the session lives until its last event was taken.
-  void run(std::shared_ptr<ReplySession> session, Ticket ticket);
+  void run(const std::shared_ptr<ReplySession>& session, Ticket ticket);
   /// The session can take events again, or its ticket has some.
   void wake(std::shared_ptr<ReplySession> session);
   /// Asks for an end of the session's request.

@@ -14,6 +14,19 @@ constexpr int64_t slowest_body_bytes_per_ms = 64;
 /// A connection beyond the cap is only there to be told so.
 constexpr int64_t overloaded_timeout_ms = 2000;
 
+/// What of a failure only the log may say.
+std::string withheld_text(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const RequestError&) {
+    return {};
+  } catch (const std::exception& original) {
+    return original.what();
+  } catch (...) {
+    return "an exception of unknown type";
+  }
+}
+
 }  // namespace
 
 Connection::Connection(ServerCore& core, LoopHome& home, std::unique_ptr<Socket> socket,
@@ -188,18 +201,7 @@ void Connection::authorise() {
 void Connection::on_authorised(std::shared_ptr<const Principal> principal,
                                const std::exception_ptr& failure) {
   if (phase_ != Phase::authorising) return;
-  if (failure) {
-    std::string withheld;
-    try {
-      std::rethrow_exception(failure);
-    } catch (const RequestError&) {
-    } catch (const std::exception& original) {
-      withheld = original.what();
-    } catch (...) {
-      withheld = "an exception of unknown type";
-    }
-    return refuse_request(as_request_error(failure), std::move(withheld));
-  }
+  if (failure) return refuse_request(as_request_error(failure), withheld_text(failure));
   admission_.request.principal = std::move(principal);
   receive_body();
 }

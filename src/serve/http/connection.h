@@ -51,7 +51,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // Answering.
   void look();
-  void look_for_stream(ExchangeState::Taken taken);
+  void look_for_stream(const ExchangeState::Taken& taken);
   void refuse_request(const RequestError& error, std::string withheld = {});
   void write_reply(const HttpReply& reply);
   void finish_blank_reply(const HttpReply& reply);

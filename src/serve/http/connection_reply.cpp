@@ -61,10 +61,10 @@ void Connection::look() {
   if (writing_) return;
   ExchangeState::Taken taken = state_->take();
   if (taken.reply) return blank_ ? finish_blank_reply(*taken.reply) : write_reply(*taken.reply);
-  if (taken.stream) look_for_stream(std::move(taken));
+  if (taken.stream) look_for_stream(taken);
 }
 
-void Connection::look_for_stream(ExchangeState::Taken taken) {
+void Connection::look_for_stream(const ExchangeState::Taken& taken) {
   if (!streaming_) {
     streaming_ = true;
     core_.streams.fetch_add(1);

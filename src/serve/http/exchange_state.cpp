@@ -66,6 +66,7 @@ void ExchangeState::fail_locked(const RequestError& error) {
       phase_ = Phase::finished;
     } else {
       overflowed_ = true;
+      woken_ = false;
     }
   } else {
     phase_ = Phase::replied;
@@ -92,9 +93,8 @@ bool ExchangeState::append(std::string_view bytes) {
   if (bytes.empty()) return true;
   if (waiting_bytes_ >= buffer_bytes_) {
     overflowed_ = true;
-    // An earlier wake may have found a write that stalls: nobody has taken since.
-    woken_ = true;
-    wake_();
+    woken_ = false;  // a wake before this one may wait for a write that never ends
+    wake_locked();
     return false;
   }
   buffer_ += bytes;

@@ -15,7 +15,7 @@
 #include "serve/http/io.h"
 
 namespace boost::asio::ssl {
-class context;
+class context;  // NOLINT(readability-identifier-naming): theirs
 }
 
 namespace deepseek::serve {

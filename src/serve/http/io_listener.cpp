@@ -86,7 +86,7 @@ struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
     }
   }
 
-  void open_tcp(tcp::endpoint endpoint, const std::string& name) {
+  void open_tcp(const tcp::endpoint& endpoint, const std::string& name) {
     auto door = std::make_unique<Door<tcp>>(
         Door<tcp>{tcp::acceptor(context()), asio::steady_timer(context())});
     error_code code;

@@ -89,7 +89,8 @@ class SignalScope {
 
 }  // namespace
 
-void add_operations_routes(Router& router, OperationsHooks hooks, const Access& metrics_access) {
+void add_operations_routes(Router& router, const OperationsHooks& hooks,
+                           const Access& metrics_access) {
   router.add({"GET", "/health", Access::open(),
               answering([](const HttpRequest&) { return json_reply(R"({"status":"ok"})"); }),
               probe("The process answers.")});

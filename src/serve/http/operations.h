@@ -19,7 +19,8 @@ struct OperationsHooks {
 
 /// Adds /health, /ready, /startup and /metrics. The probes are open; /metrics needs
 /// `metrics_access`.
-void add_operations_routes(Router& router, OperationsHooks hooks, const Access& metrics_access);
+void add_operations_routes(Router& router, const OperationsHooks& hooks,
+                           const Access& metrics_access);
 
 struct DrainConfig {
   int64_t grace_ms = 30'000;

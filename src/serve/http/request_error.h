@@ -54,8 +54,8 @@ template <class... Parts>
 
 /// Throws a RequestError naming the field at fault.
 template <class... Parts>
-[[noreturn]] void refuse_param(int status, std::string param, const Parts&... parts) {
-  throw RequestError(status, concat(parts...), {.param = std::move(param)});
+[[noreturn]] void refuse_param(int status, const std::string& param, const Parts&... parts) {
+  throw RequestError(status, concat(parts...), {.param = param});
 }
 
 /// HTTP status of an error kind.

@@ -54,11 +54,12 @@ void check_schema(const Json& schema, const std::string& where) {
   if (schema.is_boolean()) return;
   if (!schema.is_object()) fail(ErrorKind::internal, "schema ", where, " is no object");
   for (const auto& [keyword, value] : schema.items()) {
-    const std::string inner = where + "/" + keyword;
+    const std::string inner = concat(where, "/", keyword);
     if (std::find(keywords.begin(), keywords.end(), keyword) == keywords.end())
       fail(ErrorKind::internal, "schema ", inner, ": the keyword is outside the subset");
     if (keyword == "properties") {
-      for (const auto& [name, property] : value.items()) check_schema(property, inner + "/" + name);
+      for (const auto& [name, property] : value.items())
+        check_schema(property, concat(inner, "/", name));
     } else if (keyword == "items" || keyword == "additionalProperties") {
       check_schema(value, inner);
     } else if (keyword == "anyOf" || keyword == "oneOf" || keyword == "allOf") {

@@ -36,6 +36,7 @@ class HttpServer::Impl {
     for (int i = 0; i < core_.config.io_threads; ++i)
       homes_.push_back(std::make_unique<LoopHome>());
     std::vector<IoLoop*> loops;
+    loops.reserve(homes_.size());
     for (auto& home : homes_) loops.push_back(&home->loop);
     listener_ = std::make_unique<Listener>(
         loops, tls_.get(), core_.config.reuse_port,
@@ -122,6 +123,7 @@ class HttpServer::Impl {
  private:
   static std::vector<std::shared_ptr<Connection>> connections_of(LoopHome& home) {
     std::vector<std::shared_ptr<Connection>> list;
+    list.reserve(home.connections.size());
     for (Connection* connection : home.connections) list.push_back(connection->shared_from_this());
     return list;
   }

@@ -185,7 +185,7 @@ bool Batches::record(const std::string& id, int64_t line, bool succeeded, std::s
 
 Batch Batches::move(const std::string& id, std::string_view status, const BatchEnd& end) {
   return database_.write([&](Connection& connection) {
-    const Batch batch = read(connection, id);
+    Batch batch = read(connection, id);
     if (batch.status == status) return batch;
     if (std::none_of(steps.begin(), steps.end(), [&](const Step& step) {
           return step.from == batch.status && step.to == status;

@@ -19,7 +19,8 @@ void StaticKeys::add(std::string_view secret) {
   const bool blank = std::any_of(secret.begin(), secret.end(),
                                  [](unsigned char c) { return c <= ' ' || c == 0x7f; });
   if (secret.empty() || blank)
-    fail(ErrorKind::invalid_input, "API key: expected characters without blanks");
+    fail(ErrorKind::invalid_input, "API key: expected characters without blanks, got ",
+         secret.empty() ? "an empty text" : "a text with blanks");
   hashes_.push_back(sha256(secret));
 }
 

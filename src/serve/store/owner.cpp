@@ -62,7 +62,7 @@ Owner::~Owner() {
     database_.write([&](Connection& connection) {
       connection.execute("DELETE FROM owners WHERE id = ?", {id_});
     });
-  } catch (const std::exception&) {
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
     // The store is away; the process dies or the lease runs out, and others see it then.
   }
 }

@@ -74,7 +74,7 @@ class Api : public ::testing::Test {
     EXPECT_NE(error.at("message").get<std::string>().find(message), std::string::npos) << error;
   }
 
-  static json chat(json more = json::object()) {
+  static json chat(const json& more = json::object()) {
     json body = {
         {"messages", {{{"role", "user"}, {"content", "he he"}}}}, {"max_tokens", 16}, {"seed", 5}};
     body.update(more);
@@ -102,8 +102,8 @@ TEST_F(Api, AStreamedChatIsTheWholeOneInPieces) {
         text += choice["delta"]["content"].get<std::string>();
       if (!choice["finish_reason"].is_null()) reason = choice["finish_reason"];
     }
-  EXPECT_EQ(text, whole["choices"][0]["message"]["content"]);
-  EXPECT_EQ(reason, whole["choices"][0]["finish_reason"]);
+  EXPECT_EQ(json(text), whole["choices"][0]["message"]["content"]);
+  EXPECT_EQ(json(reason), whole["choices"][0]["finish_reason"]);
   EXPECT_EQ(pieces.front()["choices"][0]["delta"]["role"], "assistant");
   EXPECT_TRUE(pieces.back()["choices"].empty());
   EXPECT_EQ(pieces.back()["usage"]["completion_tokens"], usage["completion_tokens"]);

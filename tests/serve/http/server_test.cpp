@@ -170,8 +170,8 @@ TEST(HttpServer, AsksForABodyThatWaitsToBeWanted) {
 TEST(HttpServer, HandlersMayAnswerLaterFromAnotherThread) {
   Mailbox<Exchange> waiting;
   TestServer server([&](Router& router) {
-    router.add(
-        {"GET", "/later", Access::open(), [&](Exchange exchange) { waiting.put(exchange); }});
+    router.add({"GET", "/later", Access::open(),
+                [&](Exchange exchange) { waiting.put(std::move(exchange)); }});
   });
   RawClient client(server.address());
   client.get("/later");
@@ -189,10 +189,10 @@ TEST(HttpServer, HandlersMayAnswerLaterFromAnotherThread) {
 TEST(HttpServer, WithholdsWhatOnlyTheOperatorMayRead) {
   TestServer server([&](Router& router) {
     router.add({"GET", "/throws", Access::open(),
-                [](Exchange) { throw std::runtime_error("secret path /root/key"); }});
-    router.add({"GET", "/forgets", Access::open(), [](Exchange) {}});
+                [](const Exchange&) { throw std::runtime_error("secret path /root/key"); }});
+    router.add({"GET", "/forgets", Access::open(), [](const Exchange&) {}});
     router.add({"GET", "/says", Access::open(),
-                [](Exchange) { fail(ErrorKind::not_found, "there is no model 'x'"); }});
+                [](const Exchange&) { fail(ErrorKind::not_found, "there is no model 'x'"); }});
   });
   RawClient client(server.address());
   const Reply reply = client.ask("/throws");
@@ -303,6 +303,7 @@ TEST(HttpServer, DoesNotStartWithAGuardedRouteAndNoGuard) {
 TEST(HttpServer, ServesManyClientsAtOnce) {
   TestServer server(add_plain_routes);
   std::vector<std::thread> threads;
+  threads.reserve(8);
   std::atomic<int> good{0};
   for (int t = 0; t < 8; ++t)
     threads.emplace_back([&, t] {

@@ -18,7 +18,7 @@ struct StreamServer {
   TestServer server;
 
   explicit StreamServer(ServerConfig config = local_config(),
-                        ErrorDialect dialect = ErrorDialect::openai, StreamReply reply = {})
+                        ErrorDialect dialect = ErrorDialect::openai, const StreamReply& reply = {})
       : server(
             [&, dialect, reply](Router& router) {
               add_plain_routes(router);
@@ -33,7 +33,7 @@ struct StreamServer {
                           },
                           {.dialect = dialect}});
             },
-            config) {}
+            std::move(config)) {}
 };
 
 TEST(Stream, SendsEventsAsTheyCome) {
@@ -285,6 +285,7 @@ TEST(Stream, ManyProducersKeepTheirBytesWhole) {
   client.get("/stream");
   auto stream = it.streams.take();
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&, t] {
       for (int i = 0; i < 250; ++i) EXPECT_TRUE(stream->send(std::string(10, char('a' + t))));

@@ -26,7 +26,7 @@ struct ManualClock {
 /// A meter of a process of its own.
 struct OwnMeter : store::Owner, store::Meter {
   OwnMeter(store::Database& database, std::shared_ptr<const store::PriceList> prices,
-           store::Clock clock = store::system_clock_ms)
+           const store::Clock& clock = store::system_clock_ms)
       : Owner(database, clock), Meter(database, *this, std::move(prices), clock) {}
 };
 

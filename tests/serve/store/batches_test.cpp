@@ -24,6 +24,7 @@ class BatchesOn : public OnBothBackends {
   }
   static std::vector<BatchLine> some_lines(int count) {
     std::vector<BatchLine> lines;
+    lines.reserve(static_cast<size_t>(count));
     for (int i = 0; i < count; ++i)
       lines.push_back({i, concat("request-", i), int64_t{100} * i, 99});
     return lines;

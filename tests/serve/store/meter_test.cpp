@@ -159,6 +159,7 @@ int run_parallel(const StoreLocation& location, const std::string& key_id, const
   OwnMeter meter(database, simple_prices(), clock);
   std::atomic<int> admitted = 0;
   std::vector<std::thread> workers;
+  workers.reserve(static_cast<size_t>(threads));
   for (int i = 0; i < threads; ++i)
     workers.emplace_back([&, i] {
       const std::string id = concat(name, i);

@@ -93,6 +93,7 @@ TEST_F(RateLimits, ThreadsNeverExceedALimit) {
   const Limits limits{.requests_per_minute = 500, .tokens_per_minute = 4000, .concurrency = 1000};
   std::atomic<int> admitted = 0;
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (int t = 0; t < 8; ++t)
     threads.emplace_back([&] {
       for (int i = 0; i < 200; ++i)
