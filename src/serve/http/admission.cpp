@@ -85,7 +85,11 @@ void check_origin(std::string_view host, const ServerConfig& config, Admission& 
   admission.cors.set("Access-Control-Allow-Origin", any ? "*" : *origin);
   admission.cors.set("Vary", "Origin");
   admission.cors.set("Access-Control-Expose-Headers",
-                     "x-request-id, retry-after, retry-after-ms, x-should-retry");
+                     "x-request-id, retry-after, retry-after-ms, x-should-retry, "
+                     "idempotent-replayed, x-ratelimit-limit-requests, "
+                     "x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
+                     "x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, "
+                     "x-ratelimit-reset-tokens");
 }
 
 std::string join(const std::vector<std::string>& words) {
