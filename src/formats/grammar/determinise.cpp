@@ -73,9 +73,9 @@ class Subsets {
     meter_.step(int64_t(edges.size()));
     result.bytes = split(edges);
     for (auto& [call, targets] : calls)
-      result.calls.push_back({call[0], call[1], call[2], intern(std::move(targets))});
+      result.calls.push_back({call[0], call[1], call[2], intern(targets)});
     for (auto& [token, targets] : symbols)
-      result.symbols.push_back({token, intern(std::move(targets))});
+      result.symbols.push_back({token, intern(targets)});
     return result;
   }
 
@@ -99,7 +99,7 @@ class Subsets {
       if (targets[b].empty()) continue;
       int last = b;
       while (!cut.test(last + 1)) ++last;
-      const int32_t target = intern(std::move(targets[b]));
+      const int32_t target = intern(targets[b]);
       if (!result.empty() && result.back().target == target && result.back().last + 1 == b)
         result.back().last = uint8_t(last);
       else

@@ -391,7 +391,7 @@ void chat(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
 void add_chat_routes(Router& router, const std::shared_ptr<ApiContext>& context) {
   router.add({"/v1/chat/completions", "/chat/completions", "/beta/chat/completions"},
              Route("POST", "", Access::scope(inference_scope),
-                   [context](Exchange exchange) { chat(context, std::move(exchange)); },
+                   [context](const Exchange& exchange) { chat(context, exchange); },
                    {.blank_keep_alive = true,
                     .summary = "Answers a conversation",
                     .request_schema = "ChatRequest"}));

@@ -388,7 +388,7 @@ void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
 void add_completion_routes(Router& router, const std::shared_ptr<ApiContext>& context) {
   router.add({"/v1/completions", "/completions", "/beta/completions"},
              Route("POST", "", Access::scope(inference_scope),
-                   [context](Exchange exchange) { complete(context, std::move(exchange)); },
+                   [context](const Exchange& exchange) { complete(context, exchange); },
                    {.blank_keep_alive = true,
                     .summary = "Continues a text, or fills in its middle",
                     .request_schema = "CompletionRequest"}));

@@ -25,7 +25,7 @@ grammar::Constraint ModelHost::constraint(const grammar::Grammar& grammar) {
     }
     vocabulary = vocabulary_;
   }
-  return grammar::Constraint(grammar, std::move(vocabulary));
+  return grammar::Constraint(grammar, vocabulary);
 }
 
 }  // namespace deepseek::serve

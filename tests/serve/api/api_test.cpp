@@ -176,7 +176,7 @@ TEST_F(Api, ARequiredCallIsOneOfTheToolsWithArgumentsOfItsSchema) {
         arguments += function.value("arguments", "");
       }
   EXPECT_EQ(name, "look");
-  EXPECT_EQ(arguments, call["function"]["arguments"]);
+  EXPECT_EQ(arguments, call["function"]["arguments"].get<std::string>());
 }
 
 TEST_F(Api, EchoScoresEveryTokenOfThePrompt) {
