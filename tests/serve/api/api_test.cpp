@@ -113,6 +113,7 @@ TEST_F(Api, TheSameSeedGivesTheSameBytesBesideOthers) {
   const auto content = [](const json& page) { return page["choices"][0]["message"]["content"]; };
   const json alone = content(answer("/v1/chat/completions", chat()));
   std::vector<std::thread> others;
+  others.reserve(12);
   for (int i = 0; i < 12; ++i)
     others.emplace_back([&, i] {
       answer("/v1/chat/completions", chat({{"seed", 100 + i}, {"max_tokens", 60}}));
