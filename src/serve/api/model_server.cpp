@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -12,11 +13,13 @@
 #include "core/json.h"
 #include "deepseek/deepseek.h"
 #include "serve/api/api.h"
+#include "serve/api/page.h"
 #include "serve/http/access_log.h"
 #include "serve/http/request_error.h"
 #include "serve/http/schema_openapi.h"
 #include "serve/http/span_exporter.h"
 #include "serve/metrics/serve_metrics.h"
+#include "serve/web/web_page.h"
 
 namespace deepseek::serve {
 namespace {
@@ -66,6 +69,7 @@ struct ModelServer::Impl {
     context_ = std::make_shared<ApiContext>();
     context_->accounts = accounts_;
     add_request_schemas(context_->schemas);
+    add_page_schemas(context_->schemas);
     context_->host = [this](const std::string& name) { return host(name); };
     context_->model_names = [this] { return std::vector<std::string>{config_.model_name}; };
     context_->thinking_of = [this](const std::string& name) {
@@ -111,6 +115,9 @@ struct ModelServer::Impl {
     add_balance_routes(router, context_);
     add_token_routes(router, context_);
     add_model_routes(router, context_);
+    add_page_routes(router, std::make_shared<Page>(
+                                context_, std::ranges::all_of(config_.http.listen, is_loopback)));
+    add_web_routes(router);
     add_operations_routes(router,
                           {.readiness = [this] { return readiness(); },
                            .startup = [this] { return startup_page(); },
