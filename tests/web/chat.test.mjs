@@ -120,6 +120,42 @@ test("answers and questions branch, and each branch can be shown", async () => {
   await tab.close();
 });
 
+test("a conversation is continued in a chat of its own", async () => {
+  const chat = await server.chat("Long", [
+    { role: "user", content: "one" },
+    { role: "assistant", content: "two" },
+    { role: "user", content: "three" },
+    { role: "assistant", content: "four" },
+  ]);
+  const tab = await open(browser, server, { path: `/#/chat/${chat}` });
+  const { page } = tab;
+  await page.getByRole("button", { name: "Continue in a new chat" }).first().click();
+  await page.waitForURL((url) => !url.hash.endsWith(chat) && url.hash.includes("conv_"));
+  await page.getByText("four").waitFor({ state: "detached" });
+  assert.equal(await answers(page).count(), 1);
+  assert.equal((await server.ask(`/web/chats/${page.url().split("/").at(-1)}`)).messages.length, 2);
+  await tab.close();
+});
+
+test("a hit of a search is scrolled to", async () => {
+  const talk = Array.from({ length: 30 }, (_, i) => ({ role: i % 2 ? "assistant" : "user", content: `line ${i}\n\n`.repeat(6) }));
+  talk[3].content = "the needle is here";
+  await server.chat("Haystack", talk);
+  const tab = await open(browser, server);
+  const { page } = tab;
+  await page.getByLabel("Search chats").fill("needle");
+  await page.locator(".hits a").click();
+  await page.locator(".message", { hasText: "the needle is here" }).waitFor();
+  await until(
+    () => page.evaluate(() => {
+      const box = [...document.querySelectorAll(".message")].find((one) => one.textContent.includes("needle")).getBoundingClientRect();
+      return box.top >= 0 && box.bottom <= innerHeight;
+    }),
+    "the message in view",
+  );
+  await tab.close();
+});
+
 test("thoughts are folded and timed, and a budget ends them", async () => {
   const settings = { max_tokens: 80, seed: 1, thinking: "on", budget: 20 };
   const tab = await open(browser, server, { settings });

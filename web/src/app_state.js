@@ -28,6 +28,7 @@ export const app = new Store({
   search: "",
   hits: null,
   chat: emptyChat(),
+  target: null, // id of the message to scroll to
   live: null, // the answer that is being read: see answer.js
   balance: null,
   dialog: null, // { kind, … }

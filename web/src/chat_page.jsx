@@ -59,17 +59,29 @@ function Head({ state, words }) {
   );
 }
 
-/** Keeps the end in view while an answer grows, unless the reader has scrolled away. */
+/** Keeps the end in view while an answer grows, unless the reader has scrolled away or looks for a
+ *  message. */
 function useFollowing(state) {
   const list = useRef(null);
   const follows = useRef(true);
   useEffect(() => {
     follows.current = true;
   }, [state.chat.id, state.live === null]);
+  useEffect(() => {
+    // Also when formulas or fonts come later.
+    const observer = new ResizeObserver(() => {
+      if (follows.current) list.current.scrollTop = list.current.scrollHeight;
+    });
+    observer.observe(list.current.firstElementChild);
+    return () => observer.disconnect();
+  }, []);
   useLayoutEffect(() => {
-    const element = list.current;
-    if (element && follows.current) element.scrollTop = element.scrollHeight;
-  });
+    const target = state.target && document.getElementById(state.target);
+    if (!target) return;
+    follows.current = false;
+    target.scrollIntoView({ block: "start" });
+    app.set({ target: null });
+  }, [state.target, state.chat]);
   const onScroll = () => {
     const element = list.current;
     follows.current = element.scrollHeight - element.scrollTop - element.clientHeight < nearEnd;

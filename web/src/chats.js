@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ask } from "./api.js";
 import { app, emptyChat, notice } from "./app_state.js";
-import { choicesTo } from "./chat_tree.js";
+import { choicesTo, pathOf } from "./chat_tree.js";
 import { followLive, leaveLive } from "./answer.js";
 
 const longestTitle = 60;
@@ -28,6 +28,7 @@ export function newChat(temporary = false) {
 export async function openChat(id, messageId) {
   if (app.state.chat.id === id) {
     if (messageId) showMessage(messageId);
+    app.set({ target: messageId ?? null });
     return;
   }
   leaveLive();
@@ -35,6 +36,7 @@ export async function openChat(id, messageId) {
     const chat = await ask(`web/chats/${encodeURIComponent(id)}`);
     app.set({
       chat: { ...chat, choices: messageId ? choicesTo(chat.messages, messageId) : {}, temporary: false },
+      target: messageId ?? null,
       sidebar: false,
     });
     const streaming = chat.messages.findLast((message) => message.details.state === "streaming");
@@ -82,6 +84,21 @@ export async function changeSettings(settings) {
   app.set({ chat: { ...chat, settings } });
   if (!chat.id) return;
   await ask(`web/chats/${chat.id}`, { method: "PATCH", body: { settings } });
+}
+
+/** A chat of its own with the conversation up to a message. */
+export async function forkChat(messageId) {
+  const { chat } = app.state;
+  const made = await ask("web/chats", { method: "POST", body: { title: chat.title, settings: chat.settings } });
+  let parent_id = null;
+  for (const { message } of pathOf(chat.messages, { ...chat.choices, ...choicesTo(chat.messages, messageId) })) {
+    const { role, content, reasoning, details } = message;
+    const copy = { parent_id, role, content, reasoning, details };
+    ({ id: parent_id } = await ask(`web/chats/${made.id}/messages`, { method: "POST", body: copy }));
+    if (message.id === messageId) break;
+  }
+  location.hash = `#/chat/${made.id}`;
+  await listChats();
 }
 
 export async function renameChat(id, title) {

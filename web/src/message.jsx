@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { answer, sendMessage } from "./answer.js";
 import { app, notice } from "./app_state.js";
-import { showMessage } from "./chats.js";
+import { forkChat, showMessage } from "./chats.js";
 import { copyText } from "./copy.js";
 import { Icon, IconButton } from "./icons.jsx";
 import { Markdown, useSeconds } from "./markdown_view.jsx";
@@ -158,7 +158,7 @@ function UserMessage({ message, siblings, last, busy, words }) {
   const editing = app.state.editing === message.id;
   const setEditing = (on) => app.set({ editing: on ? message.id : null });
   return (
-    <article class="message user" aria-label={words.you}>
+    <article id={message.id} class="message user" aria-label={words.you}>
       {editing ? (
         <Editor message={message} words={words} onClose={() => setEditing(false)} />
       ) : (
@@ -186,7 +186,7 @@ function AssistantMessage({ message, siblings, live, busy, words }) {
   const speed = details.timings?.predicted_per_second;
   const waits = live && (live.phase === "reconnecting" || (!message.content && live.phase !== "reasoning"));
   return (
-    <article class="message assistant" aria-label={details.model ?? words.assistant} aria-busy={Boolean(live)}>
+    <article id={message.id} class="message assistant" aria-label={details.model ?? words.assistant} aria-busy={Boolean(live)}>
       {message.reasoning && <Reasoning message={message} live={live} words={words} />}
       <Markdown text={message.content} words={words} />
       {waits && <Waiting live={live} words={words} />}
@@ -202,6 +202,9 @@ function AssistantMessage({ message, siblings, live, busy, words }) {
               disabled={busy}
               onClick={() => answer(message.parent_id).catch(notice)}
             />
+            {!app.state.chat.temporary && (
+              <IconButton name="fork" label={words.fork} disabled={busy} onClick={() => forkChat(message.id).catch(notice)} />
+            )}
             {speed > 0 && (
               <span class="quiet figures">
                 {words.tokens(details.usage.completion_tokens)} · {speed.toFixed(1)} {words.speed}

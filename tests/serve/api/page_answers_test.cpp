@@ -142,6 +142,19 @@ TEST_F(PageAnswers, StopWhenAsked) {
       << "a second time changes nothing";
 }
 
+TEST_F(PageAnswers, AreKeptAsFarAsTheyCameWhenTheServerStops) {
+  begin();
+  RawClient client(address());
+  client.post(answers(), request({{"max_tokens", 1900}}).dump(),
+              "Content-Type: application/json\r\n");
+  client.reply_head();
+  client.read_until("event: delta");
+  stop();
+  start();
+  const std::string state = last_message()["details"]["state"];
+  EXPECT_TRUE(state == "cut_off" || state == "done") << state;
+}
+
 TEST_F(PageAnswers, BelongToTheirKeyAndArePaidByIt) {
   const store::NewKey alice = key_with(1'000'000);
   const std::string bob = keys.create({.name = "bob"}).secret;

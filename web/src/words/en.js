@@ -76,6 +76,7 @@ export const en = {
   answer_length: "The answer reached its longest length.",
   answer_failed: "The answer failed:",
   regenerate: "Answer again",
+  fork: "Continue in a new chat",
   edit: "Edit",
   edit_message: "Edit the message",
   send_edit: "Send as a new branch",

@@ -76,6 +76,7 @@ export const zh = {
   answer_length: "回答已达到最大长度。",
   answer_failed: "回答失败：",
   regenerate: "重新回答",
+  fork: "在新对话中继续",
   edit: "编辑",
   edit_message: "编辑消息",
   send_edit: "作为新分支发送",
