@@ -40,7 +40,10 @@ const woff2Alone = {
   name: "woff2-alone",
   setup({ onLoad }) {
     onLoad({ filter: /katex\.min\.css$/ }, async ({ path }) => ({
-      contents: (await readFile(path, "utf8")).replace(/,url\([^)]*\.(woff|ttf)\) format\("[a-z]+"\)/g, ""),
+      contents: (await readFile(path, "utf8")).replace(
+        /,url\([^)]*\.(woff|ttf)\) format\("[a-z]+"\)/g,
+        "",
+      ),
       loader: "css",
     }));
   },

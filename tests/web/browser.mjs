@@ -14,7 +14,11 @@ export async function launch() {
 }
 
 /** A fresh profile with one page; `check()` says whether anything went wrong in it. */
-export async function open(browser, server, { language = "en-GB", key, settings, path = "/", ...options } = {}) {
+export async function open(
+  browser,
+  server,
+  { language = "en-GB", key, settings, path = "/", ...options } = {},
+) {
   const context = await browser.newContext({
     locale: language,
     viewport: { width: 1100, height: 760 },
@@ -43,7 +47,9 @@ export async function open(browser, server, { language = "en-GB", key, settings,
       if (key) sessionStorage.setItem("deepseek.key", key);
       if (settings) localStorage.setItem("deepseek.settings", JSON.stringify(settings));
       addEventListener("securitypolicyviolation", (event) =>
-        console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`),
+        console.error(
+          `policy: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`,
+        ),
       );
     },
     { key, settings },

@@ -37,7 +37,6 @@ test("an answer streams and is in the chat at its end", async () => {
   await page.locator("button[aria-label=Stop]").waitFor();
   const first = (await textOf(page)).length;
   await until(async () => (await textOf(page)).length > first, "more of the answer");
-  await page.locator(".meter", { hasText: "tokens/s" }).waitFor();
   await settled(page);
   assert.match(page.url(), /#\/chat\/conv_/);
   assert.equal(await page.locator(".chat-row").first().innerText(), "Hello <b>there</b>");
@@ -52,6 +51,7 @@ test("Esc stops an answer, what came of it stays", async () => {
   const { page } = tab;
   await send(page, "Go on and on");
   await until(async () => (await textOf(page)).length > 20, "some of the answer");
+  await page.locator(".meter", { hasText: "tokens/s" }).waitFor();
   await page.keyboard.press("Escape");
   await page.locator(".end-note", { hasText: "Stopped." }).waitFor();
   await settled(page);
@@ -91,6 +91,21 @@ test("a broken connection is made again where it was", async (t) => {
     return shown?.includes(String(messages.at(-1).details.usage.completion_tokens));
   }, "the end of the answer");
   assert.equal(await textOf(page), await shownAgain(page));
+  await tab.close();
+});
+
+test("two pages may look at one answer", async () => {
+  const tab = await open(browser, server, { settings: { ...short, max_tokens: 600 } });
+  const { page, context } = tab;
+  await send(page, "To both of you");
+  await until(async () => (await textOf(page)).length > 20, "some of the answer");
+  const other = await context.newPage();
+  await other.goto(page.url());
+  for (const one of [page, other]) {
+    await one.locator(".figures", { hasText: "600 tokens" }).waitFor();
+    await settled(one);
+  }
+  assert.equal(await textOf(page), await textOf(other));
   await tab.close();
 });
 
@@ -138,7 +153,10 @@ test("a conversation is continued in a chat of its own", async () => {
 });
 
 test("a hit of a search is scrolled to", async () => {
-  const talk = Array.from({ length: 30 }, (_, i) => ({ role: i % 2 ? "assistant" : "user", content: `line ${i}\n\n`.repeat(6) }));
+  const talk = Array.from({ length: 30 }, (_, i) => ({
+    role: i % 2 ? "assistant" : "user",
+    content: `line ${i}\n\n`.repeat(6),
+  }));
   talk[3].content = "the needle is here";
   await server.chat("Haystack", talk);
   const tab = await open(browser, server);
@@ -147,10 +165,13 @@ test("a hit of a search is scrolled to", async () => {
   await page.locator(".hits a").click();
   await page.locator(".message", { hasText: "the needle is here" }).waitFor();
   await until(
-    () => page.evaluate(() => {
-      const box = [...document.querySelectorAll(".message")].find((one) => one.textContent.includes("needle")).getBoundingClientRect();
-      return box.top >= 0 && box.bottom <= innerHeight;
-    }),
+    () =>
+      page.evaluate(() => {
+        const box = [...document.querySelectorAll(".message")]
+          .find((one) => one.textContent.includes("needle"))
+          .getBoundingClientRect();
+        return box.top >= 0 && box.bottom <= innerHeight;
+      }),
     "the message in view",
   );
   await tab.close();

@@ -21,7 +21,10 @@ before(async () => {
     "A chat",
     [
       { role: "user", content: "Show me code" },
-      { role: "assistant", content: `\`\`\`js\n${"const longLine = 1; ".repeat(20)}\n\`\`\`\n\n| a | b |\n|--|--|\n| ${"x".repeat(90)} | 2 |` },
+      {
+        role: "assistant",
+        content: `\`\`\`js\n${"const longLine = 1; ".repeat(20)}\n\`\`\`\n\n| a | b |\n|--|--|\n| ${"x".repeat(90)} | 2 |`,
+      },
     ],
     { key: server.secrets.alice },
   );
@@ -32,7 +35,11 @@ after(async () => {
   await server?.stop();
 });
 
-const options = (more) => ({ key: server.secrets.alice, settings: { max_tokens: 24, seed: 1 }, ...more });
+const options = (more) => ({
+  key: server.secrets.alice,
+  settings: { max_tokens: 24, seed: 1 },
+  ...more,
+});
 
 /** Waits until the control of this name has the focus. */
 const focused = (page, name) =>
@@ -58,7 +65,10 @@ test("the key is asked for, kept as chosen, and forgotten", async () => {
   await page.getByRole("button", { name: "Use this key" }).click();
   await composer(page).waitFor();
   assert.equal(await page.evaluate(() => sessionStorage.getItem("deepseek.key")), null);
-  assert.equal(await page.evaluate(() => localStorage.getItem("deepseek.key")), server.secrets.alice);
+  assert.equal(
+    await page.evaluate(() => localStorage.getItem("deepseek.key")),
+    server.secrets.alice,
+  );
   await page.getByRole("button", { name: "API key" }).click();
   await page.getByRole("button", { name: "Forget the key" }).click();
   await page.getByText("This server asks for an API key.").waitFor();
@@ -103,7 +113,11 @@ test("the language is the browser's, until it is chosen", async () => {
 test("both dictionaries say the same things", async () => {
   const { en } = await import("../../web/src/words/en.js");
   const { zh } = await import("../../web/src/words/zh.js");
-  const shape = (words) => Object.entries(words).map(([name, value]) => `${name}/${typeof value}/${value.length && typeof value === "function" ? value.length : ""}`);
+  const shape = (words) =>
+    Object.entries(words).map(
+      ([name, value]) =>
+        `${name}/${typeof value}/${value.length && typeof value === "function" ? value.length : ""}`,
+    );
   assert.deepEqual(shape(zh), shape(en));
 });
 
@@ -124,7 +138,11 @@ test("dark and light follow the system and the choice", async () => {
 
 test("360 pixels are wide enough", async () => {
   for (const path of ["/", `/#/chat/${chat}`]) {
-    const tab = await open(browser, server, options({ path, viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true }));
+    const tab = await open(
+      browser,
+      server,
+      options({ path, viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true }),
+    );
     const { page } = tab;
     await composer(page).waitFor();
     const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
@@ -175,12 +193,26 @@ test("everything is reached with the keyboard", async () => {
     names.add(
       await page.evaluate(() => {
         const element = document.activeElement;
-        return element.getAttribute("aria-label") ?? element.labels?.[0]?.innerText ?? element.innerText;
+        return (
+          element.getAttribute("aria-label") ?? element.labels?.[0]?.innerText ?? element.innerText
+        );
       }),
     );
   }
-  for (const name of ["New chat", "Search chats", "API key", "Appearance", "More", "Model", "Settings of this chat", "Message"])
-    assert.ok([...names].some((one) => one?.startsWith(name)), `${name}, among ${[...names]}`);
+  for (const name of [
+    "New chat",
+    "Search chats",
+    "API key",
+    "Appearance",
+    "More",
+    "Model",
+    "Settings of this chat",
+    "Message",
+  ])
+    assert.ok(
+      [...names].some((one) => one?.startsWith(name)),
+      `${name}, among ${[...names]}`,
+    );
   assert.ok(![...names].includes(""), "every control has a name");
   await tab.close();
 });
@@ -225,7 +257,10 @@ function chinesePdf() {
   return Buffer.from(
     pdf("")
       .toString("latin1")
-      .replace(/<<\/Length \d+>>stream\n[^]*?\nendstream/, `<</Length ${stream.length}>>stream\n${stream}\nendstream`)
+      .replace(
+        /<<\/Length \d+>>stream\n[^]*?\nendstream/,
+        `<</Length ${stream.length}>>stream\n${stream}\nendstream`,
+      )
       .replace(
         "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
         "<</Type/Font/Subtype/Type0/BaseFont/STSong-Light/Encoding/UniGB-UCS2-H/DescendantFonts[<</Type/Font/Subtype/CIDFontType0/BaseFont/STSong-Light/CIDSystemInfo<</Registry(Adobe)/Ordering(GB1)/Supplement 4>>/FontDescriptor<</Type/FontDescriptor/FontName/STSong-Light/Flags 6/FontBBox[0 0 1000 1000]/ItalicAngle 0/Ascent 800/Descent -200/CapHeight 800/StemV 80>>>>]>>",
@@ -245,7 +280,9 @@ test("text files and PDFs go to the model as text", async () => {
     { name: "zh.pdf", mimeType: "application/pdf", buffer: chinesePdf() },
   ]);
   await page.locator(".composer .file-name", { hasText: "zh.pdf" }).waitFor();
-  await picker.setInputFiles([{ name: "cat.bin", mimeType: "", buffer: Buffer.from([0, 1, 2, 0xff, 0]) }]);
+  await picker.setInputFiles([
+    { name: "cat.bin", mimeType: "", buffer: Buffer.from([0, 1, 2, 0xff, 0]) },
+  ]);
   await page.getByRole("alert").filter({ hasText: "cat.bin is neither text nor a PDF." }).waitFor();
   const asked = page.waitForRequest((request) => request.url().endsWith("/answers"));
   await send(page, "Sum up.");
@@ -258,16 +295,28 @@ test("text files and PDFs go to the model as text", async () => {
       ["paper.pdf", "Hello from a page"],
       ["zh.pdf", "你好"],
     ]
-      .map(([name, text]) => `[file name]: ${name}\n[file content begin]\n${text}\n[file content end]\n`)
+      .map(
+        ([name, text]) =>
+          `[file name]: ${name}\n[file content begin]\n${text}\n[file content end]\n`,
+      )
       .join("") + "Sum up.",
   );
   await settled(page);
-  assert.deepEqual(await page.locator(".bubble .file-name").allInnerTexts(), ["notes.txt", "old.txt", "paper.pdf", "zh.pdf"]);
+  assert.deepEqual(await page.locator(".bubble .file-name").allInnerTexts(), [
+    "notes.txt",
+    "old.txt",
+    "paper.pdf",
+    "zh.pdf",
+  ]);
   await tab.close();
 });
 
 test("the operator sees load, keys and spending; others do not", async () => {
-  const tab = await open(browser, server, options({ key: server.secrets.operator, path: "/#operator" }));
+  const tab = await open(
+    browser,
+    server,
+    options({ key: server.secrets.operator, path: "/#operator" }),
+  );
   const { page } = tab;
   await page.getByRole("heading", { name: "Load · tiny" }).waitFor();
   await page.getByRole("cell", { name: "alice" }).first().waitFor();
@@ -283,6 +332,11 @@ test("the operator sees load, keys and spending; others do not", async () => {
 });
 
 test("the licences are a click away", async () => {
-  const text = await (await fetch(`${server.url}/${/rel="license"[^>]*href="([^"]+)"/.exec(await (await fetch(server.url)).text())[1]}`)).text();
-  for (const name of ["preact", "marked", "dompurify", "katex", "highlight.js", "pdfjs-dist"]) assert.ok(text.includes(`\n${name} `), name);
+  const text = await (
+    await fetch(
+      `${server.url}/${/rel="license"[^>]*href="([^"]+)"/.exec(await (await fetch(server.url)).text())[1]}`,
+    )
+  ).text();
+  for (const name of ["preact", "marked", "dompurify", "katex", "highlight.js", "pdfjs-dist"])
+    assert.ok(text.includes(`\n${name} `), name);
 });

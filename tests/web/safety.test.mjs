@@ -43,7 +43,11 @@ const hostile = [
 
 test("hostile markdown runs nothing and loads nothing", async () => {
   const chat = await server.chat("<img src=x onerror='window.hurt=1'>", [
-    { role: "user", content: hostile.join("\n\n"), details: { attachments: [{ name: "<b onclick=1>.txt", text: "x" }] } },
+    {
+      role: "user",
+      content: hostile.join("\n\n"),
+      details: { attachments: [{ name: "<b onclick=1>.txt", text: "x" }] },
+    },
     { role: "assistant", content: hostile.join("\n\n"), reasoning: hostile.join("\n\n") },
   ]);
   const tab = await open(browser, server, { path: `/#/chat/${chat}` });
@@ -53,7 +57,19 @@ test("hostile markdown runs nothing and loads nothing", async () => {
   await page.waitForTimeout(500);
   assert.equal(await page.evaluate(() => window.hurt), undefined);
   const markdown = page.locator(".message.assistant");
-  for (const forbidden of ["script", "iframe", "object", "embed", "style", "link", "form", "base", "meta", "video", "audio"])
+  for (const forbidden of [
+    "script",
+    "iframe",
+    "object",
+    "embed",
+    "style",
+    "link",
+    "form",
+    "base",
+    "meta",
+    "video",
+    "audio",
+  ])
     assert.equal(await markdown.locator(forbidden).count(), 0, forbidden);
   const dangerous = await markdown.evaluate((root) =>
     [...root.querySelectorAll("*")].flatMap((element) =>
@@ -64,9 +80,16 @@ test("hostile markdown runs nothing and loads nothing", async () => {
   );
   assert.deepEqual(dangerous, []);
   await markdown.getByText("window.hurt = 1").first().waitFor(); // shown, as text
-  const pictures = await markdown.locator("img").evaluateAll((list) => list.map(({ src }) => src.slice(0, 15)));
-  assert.ok(pictures.length > 0 && pictures.every((src) => src === "data:image/png;"), String(pictures));
-  const links = await markdown.locator("a[href]").evaluateAll((list) => list.map(({ href, rel, target }) => ({ href, rel, target })));
+  const pictures = await markdown
+    .locator("img")
+    .evaluateAll((list) => list.map(({ src }) => src.slice(0, 15)));
+  assert.ok(
+    pictures.length > 0 && pictures.every((src) => src === "data:image/png;"),
+    String(pictures),
+  );
+  const links = await markdown
+    .locator("a[href]")
+    .evaluateAll((list) => list.map(({ href, rel, target }) => ({ href, rel, target })));
   assert.ok(links.length > 0);
   for (const { href, rel, target } of links) {
     assert.match(href, /^https:\/\//);
@@ -99,11 +122,16 @@ test("markdown, code, tables and formulas are drawn", async () => {
   assert.equal(await page.locator(".hljs-keyword").first().innerText(), "def");
   const fonts = await page.evaluate(async () => {
     await document.fonts.ready;
-    return [...document.fonts].filter(({ status }) => status === "loaded").map(({ family }) => family.replaceAll('"', ""));
+    return [...document.fonts]
+      .filter(({ status }) => status === "loaded")
+      .map(({ family }) => family.replaceAll('"', ""));
   });
   assert.ok(fonts.includes("KaTeX_Main"), "formulas have their own fonts");
   await page.getByRole("button", { name: "Copy code" }).click();
-  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), "def f(x):\n    return x\n");
+  assert.equal(
+    await page.evaluate(() => navigator.clipboard.readText()),
+    "def f(x):\n    return x\n",
+  );
   await tab.close();
 });
 

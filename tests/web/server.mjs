@@ -59,7 +59,15 @@ export class Server {
     server.url = `http://127.0.0.1:${server.port}`;
     server.secrets = {};
     for (const [name, flags] of Object.entries(keys)) {
-      const made = execFileSync(program, ["key", "create", name, "--data-path", server.data, "--json", ...flags]);
+      const made = execFileSync(program, [
+        "key",
+        "create",
+        name,
+        "--data-path",
+        server.data,
+        "--json",
+        ...flags,
+      ]);
       server.secrets[name] = JSON.parse(made).secret;
     }
     await server.run();
@@ -70,8 +78,18 @@ export class Server {
     const log = openSync(join(this.folder, "log"), "a");
     this.process = spawn(
       program,
-      ["serve", this.model, "--model-name", "tiny", "--port", String(this.port), "--data-path", this.data,
-        "--prices", join(this.folder, "prices.yaml")],
+      [
+        "serve",
+        this.model,
+        "--model-name",
+        "tiny",
+        "--port",
+        String(this.port),
+        "--data-path",
+        this.data,
+        "--prices",
+        join(this.folder, "prices.yaml"),
+      ],
       { stdio: ["ignore", log, log], env: { ...process.env, HOME: this.folder } },
     );
     for (let tries = 0; tries < 600; ++tries) {
@@ -105,7 +123,11 @@ export class Server {
     const { id } = await this.ask("/web/chats", { method: "POST", body: { title, settings }, key });
     let parent_id = null;
     for (const message of messages) {
-      const added = await this.ask(`/web/chats/${id}/messages`, { method: "POST", body: { parent_id, ...message }, key });
+      const added = await this.ask(`/web/chats/${id}/messages`, {
+        method: "POST",
+        body: { parent_id, ...message },
+        key,
+      });
       parent_id = added.id;
     }
     return id;
@@ -129,7 +151,10 @@ export class Tunnel {
     const tunnel = new Tunnel();
     tunnel.listener = createServer((near) => {
       const far = connect(port, "127.0.0.1");
-      for (const [one, other] of [[near, far], [far, near]]) {
+      for (const [one, other] of [
+        [near, far],
+        [far, near],
+      ]) {
         tunnel.#sockets.add(one);
         one.on("error", () => other.destroy());
         one.on("close", () => {

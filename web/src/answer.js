@@ -11,6 +11,8 @@ import { wordsOf } from "./language.js";
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const longestPauseMs = 8000;
+const betweenLooksMs = 1500; // at the chat of an answer that another page reads
+const mostUnchanged = 40;
 const say = (word) => app.set({ said: wordsOf(app.state.language)[word] });
 
 let reader = null; // of the live answer
@@ -60,7 +62,10 @@ function optionsOf(settings) {
     ...(seed !== undefined && { seed }),
     ...(shownModel(app.state)?.thinks &&
       (thinking || bounded) && {
-        thinking: { type: thinking === "off" ? "disabled" : "enabled", ...(bounded && { budget_tokens: budget }) },
+        thinking: {
+          type: thinking === "off" ? "disabled" : "enabled",
+          ...(bounded && { budget_tokens: budget }),
+        },
       }),
     ...(json && { response_format: { type: "json_object" } }),
   };
@@ -80,7 +85,10 @@ function conversationTo(parentId) {
 async function addQuestion(text, files, parentId) {
   await ensureChat(text || files[0]?.name || "");
   const { chat } = app.state;
-  const parent = parentId === undefined ? (pathOf(chat.messages, chat.choices).at(-1)?.message.id ?? null) : parentId;
+  const parent =
+    parentId === undefined
+      ? (pathOf(chat.messages, chat.choices).at(-1)?.message.id ?? null)
+      : parentId;
   const said = { parent_id: parent, role: "user", content: text, details: { attachments: files } };
   const message = chat.temporary
     ? { ...said, id: `local_${nextLocalId++}`, reasoning: "", created_at_ms: Date.now() }
@@ -123,7 +131,15 @@ export async function answer(parentId) {
 
 function begin() {
   reader = new AbortController();
-  app.set({ live: { messageId: null, answerId: null, phase: "waiting", tokens: 0, askedAt: performance.now() } });
+  app.set({
+    live: {
+      messageId: null,
+      answerId: null,
+      phase: "waiting",
+      tokens: 0,
+      askedAt: performance.now(),
+    },
+  });
   return reader;
 }
 
@@ -147,11 +163,13 @@ async function read(stream) {
         lastId = event.id || lastId;
         if (take(event)) return ended();
       }
-      throw new ApiError(0, "the stream ended early");
+      // An answer has one reader at a time: another page took it over.
+      if (app.state.live?.answerId) return readFromChat(mine, mostUnchanged);
+      throw new ApiError(500, "the stream ended early");
     } catch (error) {
       if (mine !== reader || error.name === "AbortError") return;
       const { live } = app.state;
-      if (error.status === 404 || error.status === 410) return readFromChat(mine);
+      if (error.status === 404 || error.status === 410) return readFromChat(mine, 0);
       if (error.status !== 0 || !live?.answerId) return failed(error);
       setLive({ phase: "reconnecting" });
       await pause(Math.min(500 * 2 ** attempt++, longestPauseMs));
@@ -230,19 +248,29 @@ function failed(error) {
   ended();
 }
 
-/** The events are forgotten: what the chat holds counts. */
-async function readFromChat(mine) {
-  const { live } = app.state;
-  try {
-    await reloadChat();
+/** The events are not to be had: what the chat holds counts, which is looked at until it is whole or
+ *  has not changed so many times. */
+async function readFromChat(mine, patience) {
+  const { messageId } = app.state.live;
+  const held = () => app.state.chat.messages.find(({ id }) => id === messageId);
+  let unchanged = 0;
+  for (let before = ""; ; ) {
+    try {
+      await reloadChat();
+    } catch (error) {
+      if (mine === reader) failed(error);
+      return;
+    }
     if (mine !== reader) return;
-    changeMessage(live?.messageId, (message) =>
-      message.details.state === "streaming" ? { details: { ...message.details, state: "cut_off" } } : {},
-    );
-    ended();
-  } catch (error) {
-    failed(error);
+    if (held()?.details.state !== "streaming") return ended();
+    const text = held().reasoning + held().content;
+    unchanged = text === before ? unchanged + 1 : 0;
+    if (unchanged >= patience) break;
+    before = text;
+    await pause(betweenLooksMs);
   }
+  changeMessage(messageId, ({ details }) => ({ details: { ...details, state: "cut_off" } }));
+  ended();
 }
 
 export async function stopAnswer() {
@@ -251,7 +279,9 @@ export async function stopAnswer() {
   if (chat.temporary) {
     reader?.abort();
     if (live.messageId)
-      changeMessage(live.messageId, (message) => ({ details: { ...message.details, state: "stopped" } }));
+      changeMessage(live.messageId, (message) => ({
+        details: { ...message.details, state: "stopped" },
+      }));
     say("answer_stopped");
     ended();
     return;
@@ -303,7 +333,8 @@ async function* temporaryEvents(body, parentId, signal) {
       yield event("delta", { content, tokens });
     }
   }
-  const { reasoning_ms } = app.state.chat.messages.find(({ id }) => id === message.id)?.details ?? {};
+  const { reasoning_ms } =
+    app.state.chat.messages.find(({ id }) => id === message.id)?.details ?? {};
   const details = { ...message.details, state: "done", finish_reason, usage, reasoning_ms };
   yield event("end", { message: { ...message, details } });
 }

@@ -31,6 +31,7 @@ export const app = new Store({
   target: null, // id of the message to scroll to
   live: null, // the answer that is being read: see answer.js
   balance: null,
+  editing: null, // id of the question being edited
   dialog: null, // { kind, … }
   sidebar: false, // on narrow screens
   notice: "", // an error, until it is dismissed

@@ -14,7 +14,12 @@ export class FileError extends Error {
 
 /** Text in UTF-8, UTF-16 with its mark, or what Chinese systems wrote before. */
 function decode(bytes, name) {
-  const mark = bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : bytes[0] === 0xfe && bytes[1] === 0xff ? "utf-16be" : "";
+  const mark =
+    bytes[0] === 0xff && bytes[1] === 0xfe
+      ? "utf-16le"
+      : bytes[0] === 0xfe && bytes[1] === 0xff
+        ? "utf-16be"
+        : "";
   for (const encoding of mark ? [mark] : ["utf-8", "gb18030"]) {
     try {
       const text = new TextDecoder(encoding, { fatal: true }).decode(bytes);
@@ -34,7 +39,8 @@ export async function readFile(file) {
   if (!isPdf) return { name: file.name, kind: "text", text: decode(bytes, file.name) };
   const { pdfText } = await import("./pdf_text.js");
   const { text, pages } = await pdfText(bytes, file.name);
-  if (text.length > largest.text * megabyte) throw new FileError("file_too_large", file.name, largest.text);
+  if (text.length > largest.text * megabyte)
+    throw new FileError("file_too_large", file.name, largest.text);
   return { name: file.name, kind: "pdf", pages, text };
 }
 

@@ -35,11 +35,16 @@ function ModelPicker({ state, words }) {
 
 function Head({ state, words }) {
   const { chat } = state;
-  const save = (format) => exportChat(app.state.chat, format, words, tagOf(state.language)).catch(notice);
+  const save = (format) =>
+    exportChat(app.state.chat, format, words, tagOf(state.language)).catch(notice);
   return (
     <header class="chat-head">
       <span class="open-sidebar">
-        <IconButton name="menu" label={words.open_sidebar} onClick={() => app.set({ sidebar: true })} />
+        <IconButton
+          name="menu"
+          label={words.open_sidebar}
+          onClick={() => app.set({ sidebar: true })}
+        />
       </span>
       <ModelPicker state={state} words={words} />
       <h1>{chat.title || (chat.temporary ? words.temporary : "")}</h1>
@@ -54,7 +59,11 @@ function Head({ state, words }) {
           ]}
         />
       )}
-      <IconButton name="sliders" label={words.chat_settings} onClick={() => app.set({ dialog: { kind: "settings" } })} />
+      <IconButton
+        name="sliders"
+        label={words.chat_settings}
+        onClick={() => app.set({ dialog: { kind: "settings" } })}
+      />
     </header>
   );
 }
@@ -97,7 +106,15 @@ export function ChatPage({ state, words }) {
   return (
     <main class="chat" id="main" tabIndex={-1}>
       <Head state={state} words={words} />
-      <div class="messages" ref={list} onScroll={onScroll} role="log" aria-live="off" aria-label={words.chats} tabIndex={0}>
+      <div
+        class="messages"
+        ref={list}
+        onScroll={onScroll}
+        role="log"
+        aria-live="off"
+        aria-label={words.conversation}
+        tabIndex={0}
+      >
         <div class="column">
           {path.length === 0 && !live && (
             <div class="greeting">

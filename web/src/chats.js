@@ -35,7 +35,11 @@ export async function openChat(id, messageId) {
   try {
     const chat = await ask(`web/chats/${encodeURIComponent(id)}`);
     app.set({
-      chat: { ...chat, choices: messageId ? choicesTo(chat.messages, messageId) : {}, temporary: false },
+      chat: {
+        ...chat,
+        choices: messageId ? choicesTo(chat.messages, messageId) : {},
+        temporary: false,
+      },
       target: messageId ?? null,
       sidebar: false,
     });
@@ -57,7 +61,8 @@ export async function reloadChat() {
   const { chat } = app.state;
   if (!chat.id) return;
   const fresh = await ask(`web/chats/${encodeURIComponent(chat.id)}`);
-  if (app.state.chat.id === fresh.id) app.set({ chat: { ...fresh, choices: app.state.chat.choices, temporary: false } });
+  if (app.state.chat.id === fresh.id)
+    app.set({ chat: { ...fresh, choices: app.state.chat.choices, temporary: false } });
 }
 
 const titleOf = (text) => {
@@ -89,12 +94,21 @@ export async function changeSettings(settings) {
 /** A chat of its own with the conversation up to a message. */
 export async function forkChat(messageId) {
   const { chat } = app.state;
-  const made = await ask("web/chats", { method: "POST", body: { title: chat.title, settings: chat.settings } });
+  const made = await ask("web/chats", {
+    method: "POST",
+    body: { title: chat.title, settings: chat.settings },
+  });
   let parent_id = null;
-  for (const { message } of pathOf(chat.messages, { ...chat.choices, ...choicesTo(chat.messages, messageId) })) {
+  for (const { message } of pathOf(chat.messages, {
+    ...chat.choices,
+    ...choicesTo(chat.messages, messageId),
+  })) {
     const { role, content, reasoning, details } = message;
     const copy = { parent_id, role, content, reasoning, details };
-    ({ id: parent_id } = await ask(`web/chats/${made.id}/messages`, { method: "POST", body: copy }));
+    ({ id: parent_id } = await ask(`web/chats/${made.id}/messages`, {
+      method: "POST",
+      body: copy,
+    }));
     if (message.id === messageId) break;
   }
   location.hash = `#/chat/${made.id}`;

@@ -10,7 +10,8 @@ import { Meter } from "./meter.jsx";
 const tallest = 240; // px of the field
 
 function lastQuestion(chat) {
-  return pathOf(chat.messages, chat.choices).findLast(({ message }) => message.role === "user")?.message;
+  return pathOf(chat.messages, chat.choices).findLast(({ message }) => message.role === "user")
+    ?.message;
 }
 
 export function Composer({ state, words }) {
@@ -137,11 +138,23 @@ export function Composer({ state, words }) {
           <IconButton name="clip" label={words.attach} onClick={() => picker.current.click()} />
           <Meter state={state} words={words} />
           {busy ? (
-            <button type="button" class="send" aria-label={words.stop} title={words.stop} onClick={stopAnswer}>
+            <button
+              type="button"
+              class="send"
+              aria-label={words.stop}
+              title={words.stop}
+              onClick={stopAnswer}
+            >
               <Icon name="stop" />
             </button>
           ) : (
-            <button type="submit" class="send" aria-label={words.send} title={words.send} disabled={!ready}>
+            <button
+              type="submit"
+              class="send"
+              aria-label={words.send}
+              title={words.send}
+              disabled={!ready}
+            >
               <Icon name="send" />
             </button>
           )}

@@ -21,7 +21,13 @@ function Rename({ chat, words }) {
       >
         <label class="field tall">
           <span class="visually-hidden">{words.rename}</span>
-          <input name="title" value={title} maxLength={200} autofocus onInput={(event) => setTitle(event.currentTarget.value)} />
+          <input
+            name="title"
+            value={title}
+            maxLength={200}
+            autofocus
+            onInput={(event) => setTitle(event.currentTarget.value)}
+          />
         </label>
         <footer class="dialog-foot">
           <button type="button" class="button" onClick={close}>
@@ -87,7 +93,9 @@ export function Dialogs({ state, words }) {
       return (
         <Confirm
           title={all ? words.delete_all : words.delete}
-          text={all ? words.delete_all_sure : words.delete_chat(dialog.chat.title || words.untitled)}
+          text={
+            all ? words.delete_all_sure : words.delete_chat(dialog.chat.title || words.untitled)
+          }
           action={words.delete}
           {...shared}
           onConfirm={() => {

@@ -7,7 +7,8 @@ h2{font-size:.85rem;color:#667;margin:2rem 0 .3rem}pre{background:#f3f4f7;paddin
 code{font-family:ui-monospace,monospace}blockquote,details{color:#667;border-left:3px solid #ccd;margin:0;padding-left:1rem}
 table{border-collapse:collapse}td,th{border:1px solid #ccd;padding:.3rem .6rem}img{max-width:100%}`;
 
-const escape = (text) => text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
+const escape = (text) =>
+  text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
 
 const whoOf = (message, words) =>
   message.role === "user" ? words.you : (message.details.model ?? words.assistant);
@@ -19,7 +20,12 @@ function toMarkdown(chat, path, words) {
   if (chat.settings.system) parts.push(`> ${chat.settings.system.split("\n").join("\n> ")}`);
   for (const { message } of path) {
     parts.push(`## ${whoOf(message, words)}`);
-    if (namesOf(message).length) parts.push(namesOf(message).map((name) => `- ${name}`).join("\n"));
+    if (namesOf(message).length)
+      parts.push(
+        namesOf(message)
+          .map((name) => `- ${name}`)
+          .join("\n"),
+      );
     if (message.reasoning) parts.push(`> ${message.reasoning.trim().split("\n").join("\n> ")}`);
     parts.push(message.content);
   }
@@ -69,8 +75,13 @@ function download(text, name, type) {
 /** Saves the chat as a file: the branch that is shown, or in JSON all of it. */
 export async function exportChat(chat, format, words, languageTag) {
   const path = pathOf(chat.messages, chat.choices);
-  const name = (chat.title || words.untitled).replace(/[\\/:*?"<>|\p{Cc}]+/gu, " ").trim().slice(0, 60) || "chat";
+  const name =
+    (chat.title || words.untitled)
+      .replace(/[\\/:*?"<>|\p{Cc}]+/gu, " ")
+      .trim()
+      .slice(0, 60) || "chat";
   if (format === "markdown") download(toMarkdown(chat, path, words), `${name}.md`, "text/markdown");
-  if (format === "html") download(await toHtml(chat, path, words, languageTag), `${name}.html`, "text/html");
+  if (format === "html")
+    download(await toHtml(chat, path, words, languageTag), `${name}.html`, "text/html");
   if (format === "json") download(toJson(chat), `${name}.json`, "application/json");
 }

@@ -38,7 +38,12 @@ export function KeyForm({ state, words, onDone }) {
         />
       </label>
       <label class="tick">
-        <input type="checkbox" name="lasting" checked={lasting} onChange={(event) => setLasting(event.currentTarget.checked)} />
+        <input
+          type="checkbox"
+          name="lasting"
+          checked={lasting}
+          onChange={(event) => setLasting(event.currentTarget.checked)}
+        />
         <span>
           {words.key_keep} <span class="quiet">{words.key_keep_note}</span>
         </span>

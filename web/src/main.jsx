@@ -18,7 +18,8 @@ import "./style.css";
 
 /** "#operator", "#/chat/ID", "#/chat/ID/MESSAGE". */
 function readRoute() {
-  if (location.hash === "#operator" || location.hash === "#/operator") return { page: "operator", chat: null };
+  if (location.hash === "#operator" || location.hash === "#/operator")
+    return { page: "operator", chat: null };
   const [, place, chat, message] = location.hash.split("/");
   return { page: "chat", chat: place === "chat" && chat ? chat : null, message };
 }

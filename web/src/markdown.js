@@ -17,7 +17,10 @@ const linkSchemes = /^(https?:|mailto:)/i;
 const inlinePicture = /^data:image\/(png|jpeg|gif|webp);base64,/i;
 
 const escape = (text) =>
-  text.replace(/[&<>"']/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" })[c]);
+  text.replace(
+    /[&<>"']/g,
+    (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" })[c],
+  );
 
 /** $$…$$ and \[…\] stand alone, $…$ and \(…\) within a line. A dollar before a blank is money. */
 const mathBlock = {
@@ -36,14 +39,25 @@ const mathInline = {
   start: (text) => text.match(/\$|\\\(|\\\[/)?.index,
   tokenizer(text) {
     const found =
-      /^(?:\$\$([^$]+?)\$\$|\$(?!\s)((?:\\.|[^$\\\n])+?)(?<!\s)\$(?!\d)|\\\(([\s\S]+?)\\\)|\\\[([\s\S]+?)\\\])/.exec(text);
-    if (found) return { type: "mathInline", raw: found[0], text: found.slice(1).find((one) => one !== undefined).trim() };
+      /^(?:\$\$([^$]+?)\$\$|\$(?!\s)((?:\\.|[^$\\\n])+?)(?<!\s)\$(?!\d)|\\\(([\s\S]+?)\\\)|\\\[([\s\S]+?)\\\])/.exec(
+        text,
+      );
+    if (found)
+      return {
+        type: "mathInline",
+        raw: found[0],
+        text: found
+          .slice(1)
+          .find((one) => one !== undefined)
+          .trim(),
+      };
   },
   renderer: ({ text }) => `<span class="math-inline">${escape(text)}</span>`,
 };
 
 /** HTML within Markdown: bare tags stay, the rest is text. */
-const tamed = (html) => html.replace(/<[^<>]*>|[<>&]/g, (part) => (bareTag.test(part) ? part : escape(part)));
+const tamed = (html) =>
+  html.replace(/<[^<>]*>|[<>&]/g, (part) => (bareTag.test(part) ? part : escape(part)));
 
 const marked = new Marked({
   gfm: true,
@@ -52,7 +66,9 @@ const marked = new Marked({
   renderer: {
     html: ({ text }) => tamed(text),
     text(token) {
-      return token.tokens ? this.parser.parseInline(token.tokens) : escape(token.text).replace(/&amp;(#?\w{1,32};)/g, "&$1");
+      return token.tokens
+        ? this.parser.parseInline(token.tokens)
+        : escape(token.text).replace(/&amp;(#?\w{1,32};)/g, "&$1");
     },
     // A picture from elsewhere is a link: the page loads nothing that a model names.
     image({ href, text }) {
@@ -78,7 +94,8 @@ purifier.addHook("afterSanitizeAttributes", (node) => {
       node.removeAttribute("href");
     }
   }
-  if (node.nodeName === "IMG" && !inlinePicture.test(node.getAttribute("src") ?? "")) node.removeAttribute("src");
+  if (node.nodeName === "IMG" && !inlinePicture.test(node.getAttribute("src") ?? ""))
+    node.removeAttribute("src");
   if (node.nodeName === "INPUT" && node.getAttribute("type") !== "checkbox") node.remove();
   else if (node.nodeName === "INPUT") node.setAttribute("disabled", "");
 });

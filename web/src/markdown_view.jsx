@@ -10,7 +10,9 @@ let math = null; // the module, once a formula was seen
 function addCopyButton(pre, words) {
   const code = pre.querySelector("code");
   if (!code) return;
-  const language = [...code.classList].find((name) => name.startsWith("language-"))?.slice("language-".length) ?? "";
+  const language =
+    [...code.classList].find((name) => name.startsWith("language-"))?.slice("language-".length) ??
+    "";
   const text = code.textContent;
   highlight(code, language);
   const head = document.createElement("div");

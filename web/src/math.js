@@ -8,7 +8,15 @@ export function drawMath(root, output = "htmlAndMathml") {
     const tex = place.textContent;
     try {
       // Elements are built one by one, since the page's policy allows no style within HTML.
-      katex.render(tex, place, { displayMode, output, throwOnError: true, strict: "ignore", trust: false, maxSize: 50, maxExpand: 500 });
+      katex.render(tex, place, {
+        displayMode,
+        output,
+        throwOnError: true,
+        strict: "ignore",
+        trust: false,
+        maxSize: 50,
+        maxExpand: 500,
+      });
     } catch (error) {
       place.textContent = tex; // KaTeX's own way to show an error carries a style within HTML
       place.title = error.message;

@@ -12,7 +12,12 @@ function Branches({ message, siblings, words }) {
   const at = siblings.indexOf(message.id);
   return (
     <span class="branches" role="group" aria-label={words.branch(at + 1, siblings.length)}>
-      <IconButton name="left" label={words.previous_branch} disabled={at === 0} onClick={() => showMessage(siblings[at - 1])} />
+      <IconButton
+        name="left"
+        label={words.previous_branch}
+        disabled={at === 0}
+        onClick={() => showMessage(siblings[at - 1])}
+      />
       <span aria-hidden="true">
         {at + 1} / {siblings.length}
       </span>
@@ -114,7 +119,11 @@ function Reasoning({ message, live, words }) {
       <summary>
         <Icon name="thought" />
         <span class={thinking ? "working" : ""}>
-          {thinking ? words.thinking_now(shown) : seconds > 0 ? words.thought_for(shown) : words.thought}
+          {thinking
+            ? words.thinking_now(shown)
+            : seconds > 0
+              ? words.thought_for(shown)
+              : words.thought}
         </span>
         <Icon name="right" />
       </summary>
@@ -171,9 +180,18 @@ function UserMessage({ message, siblings, last, busy, words }) {
             <Branches message={message} siblings={siblings} words={words} />
             <CopyButton text={message.content} words={words} />
             {last && !busy && (
-              <IconButton name="again" label={words.regenerate} onClick={() => answer(message.id).catch(notice)} />
+              <IconButton
+                name="again"
+                label={words.regenerate}
+                onClick={() => answer(message.id).catch(notice)}
+              />
             )}
-            <IconButton name="edit" label={words.edit} disabled={busy} onClick={() => setEditing(true)} />
+            <IconButton
+              name="edit"
+              label={words.edit}
+              disabled={busy}
+              onClick={() => setEditing(true)}
+            />
           </div>
         </>
       )}
@@ -184,9 +202,15 @@ function UserMessage({ message, siblings, last, busy, words }) {
 function AssistantMessage({ message, siblings, live, busy, words }) {
   const { details } = message;
   const speed = details.timings?.predicted_per_second;
-  const waits = live && (live.phase === "reconnecting" || (!message.content && live.phase !== "reasoning"));
+  const waits =
+    live && (live.phase === "reconnecting" || (!message.content && live.phase !== "reasoning"));
   return (
-    <article id={message.id} class="message assistant" aria-label={details.model ?? words.assistant} aria-busy={Boolean(live)}>
+    <article
+      id={message.id}
+      class="message assistant"
+      aria-label={details.model ?? words.assistant}
+      aria-busy={Boolean(live)}
+    >
       {message.reasoning && <Reasoning message={message} live={live} words={words} />}
       <Markdown text={message.content} words={words} />
       {waits && <Waiting live={live} words={words} />}
@@ -203,7 +227,12 @@ function AssistantMessage({ message, siblings, live, busy, words }) {
               onClick={() => answer(message.parent_id).catch(notice)}
             />
             {!app.state.chat.temporary && (
-              <IconButton name="fork" label={words.fork} disabled={busy} onClick={() => forkChat(message.id).catch(notice)} />
+              <IconButton
+                name="fork"
+                label={words.fork}
+                disabled={busy}
+                onClick={() => forkChat(message.id).catch(notice)}
+              />
             )}
             {speed > 0 && (
               <span class="quiet figures">

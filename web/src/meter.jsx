@@ -8,7 +8,10 @@ const million = 1_000_000;
 /** Micro-units of a usage at a price, rounded up once as the server does. */
 export function costMicro(usage, price) {
   const hit = usage.prompt_cache_hit_tokens ?? 0;
-  const sum = hit * price.hit_micro + (usage.prompt_tokens - hit) * price.miss_micro + usage.completion_tokens * price.output_micro;
+  const sum =
+    hit * price.hit_micro +
+    (usage.prompt_tokens - hit) * price.miss_micro +
+    usage.completion_tokens * price.output_micro;
   return Math.ceil(sum / million);
 }
 
@@ -41,7 +44,10 @@ export function Meter({ state, words }) {
   const total = model?.context_length ?? 0;
   const used = live?.total ? live.total + live.tokens : (usage?.total_tokens ?? 0);
   const spent = model?.price
-    ? chat.messages.reduce((sum, { details }) => sum + (details.usage ? costMicro(details.usage, model.price) : 0), 0)
+    ? chat.messages.reduce(
+        (sum, { details }) => sum + (details.usage ? costMicro(details.usage, model.price) : 0),
+        0,
+      )
     : 0;
   const percent = total ? Math.min(100, (100 * used) / total) : 0;
   return (
@@ -49,7 +55,14 @@ export function Meter({ state, words }) {
       {live && <Speed live={live} words={words} />}
       {used > 0 && total > 0 && (
         <span class="context" title={words.context_of(used, total)}>
-          <meter min="0" max={total} value={used} high={total * 0.8} optimum="0" aria-label={words.context} />
+          <meter
+            min="0"
+            max={total}
+            value={used}
+            high={total * 0.8}
+            optimum="0"
+            aria-label={words.context}
+          />
           <span>
             <span class="visually-hidden">{words.context}: </span>
             {percent < 10 ? percent.toFixed(1) : percent.toFixed(0)}%
@@ -65,7 +78,12 @@ export function Meter({ state, words }) {
       {state.balance && (
         <span class="balance" title={words.balance}>
           <span class="visually-hidden">{words.balance}: </span>
-          {words.balance} {moneyText(Math.round(state.balance.total_balance * million), state.balance.currency, language)}
+          {words.balance}{" "}
+          {moneyText(
+            Math.round(state.balance.total_balance * million),
+            state.balance.currency,
+            language,
+          )}
         </span>
       )}
     </div>

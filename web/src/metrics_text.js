@@ -7,13 +7,19 @@ export function parseMetrics(text) {
   for (const one of text.split("\n")) {
     const found = line.exec(one);
     if (!found) continue;
-    const labels = Object.fromEntries([...(found[2] ?? "").matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, name, value]) => [name, value]));
+    const labels = Object.fromEntries(
+      [...(found[2] ?? "").matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, name, value]) => [
+        name,
+        value,
+      ]),
+    );
     (metrics[found[1]] ??= []).push({ labels, value: Number(found[3]) });
   }
   return metrics;
 }
 
-export const sumOf = (metrics, name) => (metrics[name] ?? []).reduce((sum, { value }) => sum + value, 0);
+export const sumOf = (metrics, name) =>
+  (metrics[name] ?? []).reduce((sum, { value }) => sum + value, 0);
 
 /** The upper bound of the bucket in which a share of a histogram's samples lies; null without any. */
 export function quantile(metrics, name, share) {

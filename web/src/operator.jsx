@@ -15,7 +15,10 @@ function useOverview(days) {
     let timer;
     const refresh = async () => {
       try {
-        const [overview, text] = await Promise.all([ask(`web/operator?days=${days}`), askText("metrics")]);
+        const [overview, text] = await Promise.all([
+          ask(`web/operator?days=${days}`),
+          askText("metrics"),
+        ]);
         const tokens = overview.load.reduce((sum, load) => sum + load.generation_tokens, 0);
         const at = performance.now();
         const before = former.current;
@@ -118,14 +121,20 @@ function Load({ load, page, words, number }) {
           [words.cache_used, share(cache.used_pages, cache.total_pages)],
           [words.cache_kept, share(cache.cached_pages, cache.total_pages)],
           [words.cache_hits, share(hits, cache.query_tokens)],
-          ...(cache.disk_bytes === null ? [] : [[words.cache_disk, `${number(Math.round(cache.disk_bytes / (1 << 20)))} MiB`]]),
+          ...(cache.disk_bytes === null
+            ? []
+            : [[words.cache_disk, `${number(Math.round(cache.disk_bytes / (1 << 20)))} MiB`]]),
         ]}
       />
       <section>
         <h2>{words.latency}</h2>
         <Table
           heads={["", words.p50, words.p95]}
-          rows={latency.map(([name, metric]) => [name, seconds(quantile(metrics, metric, 0.5)), seconds(quantile(metrics, metric, 0.95))])}
+          rows={latency.map(([name, metric]) => [
+            name,
+            seconds(quantile(metrics, metric, 0.5)),
+            seconds(quantile(metrics, metric, 0.95)),
+          ])}
         />
       </section>
     </>
@@ -140,7 +149,14 @@ function Keys({ keys, words }) {
         <p class="quiet">{words.no_keys}</p>
       ) : (
         <Table
-          heads={[words.key_name, words.key, words.key_state, words.key_scopes, words.key_limits, words.key_balance]}
+          heads={[
+            words.key_name,
+            words.key,
+            words.key_state,
+            words.key_scopes,
+            words.key_limits,
+            words.key_balance,
+          ]}
           rows={keys.map((key) => [
             key.name || "–",
             <code>{key.shown}</code>,
@@ -161,7 +177,11 @@ function Spending({ page, days, setDays, words, number }) {
     <section>
       <div class="section-head">
         <h2>{words.spending}</h2>
-        <select aria-label={words.period} value={days} onChange={(event) => setDays(Number(event.currentTarget.value))}>
+        <select
+          aria-label={words.period}
+          value={days}
+          onChange={(event) => setDays(Number(event.currentTarget.value))}
+        >
           {periods.map((period) => (
             <option value={period}>{words.days(period)}</option>
           ))}
@@ -171,7 +191,15 @@ function Spending({ page, days, setDays, words, number }) {
         <p class="quiet">{words.no_spending}</p>
       ) : (
         <Table
-          heads={[words.key_name, words.model, words.requests, words.hit_tokens, words.miss_tokens, words.output_tokens, words.cost]}
+          heads={[
+            words.key_name,
+            words.model,
+            words.requests,
+            words.hit_tokens,
+            words.miss_tokens,
+            words.output_tokens,
+            words.cost,
+          ]}
           rows={page.spending.map((row) => [
             names.get(row.key_id) ?? row.key_id,
             row.model,

@@ -14,7 +14,12 @@ function NumberField({ name, label, hint, words, settings, set, ...limits }) {
         name={name}
         value={settings[name] ?? ""}
         placeholder={hint ?? words.model_default}
-        onInput={(event) => set(name, event.currentTarget.value === "" ? undefined : event.currentTarget.valueAsNumber)}
+        onInput={(event) =>
+          set(
+            name,
+            event.currentTarget.value === "" ? undefined : event.currentTarget.valueAsNumber,
+          )
+        }
         {...limits}
       />
     </label>
@@ -29,7 +34,11 @@ function Thinking({ settings, set, words }) {
       {model.thinking_can_be_set && (
         <label class="field">
           <span>{words.thinking}</span>
-          <select name="thinking" value={settings.thinking ?? ""} onChange={(event) => set("thinking", event.currentTarget.value || undefined)}>
+          <select
+            name="thinking"
+            value={settings.thinking ?? ""}
+            onChange={(event) => set("thinking", event.currentTarget.value || undefined)}
+          >
             <option value="">{words.thinking_auto}</option>
             <option value="on">{words.thinking_on}</option>
             <option value="off">{words.thinking_off}</option>
@@ -37,7 +46,15 @@ function Thinking({ settings, set, words }) {
         </label>
       )}
       {settings.thinking !== "off" && (
-        <NumberField name="budget" label={words.budget} words={words} settings={settings} set={set} min="0" step="1" />
+        <NumberField
+          name="budget"
+          label={words.budget}
+          words={words}
+          settings={settings}
+          set={set}
+          min="0"
+          step="1"
+        />
       )}
     </>
   );
@@ -48,7 +65,9 @@ export function Settings({ words, onClose }) {
   const [usual, setUsual] = useState(false);
   const set = (name, value) => {
     const { [name]: _, ...rest } = settings;
-    setSettings(value === undefined || value === "" || value === false ? rest : { ...rest, [name]: value });
+    setSettings(
+      value === undefined || value === "" || value === false ? rest : { ...rest, [name]: value },
+    );
   };
   const shared = { words, settings, set };
   return (
@@ -73,18 +92,50 @@ export function Settings({ words, onClose }) {
           />
         </label>
         <div class="fields">
-          <NumberField name="temperature" label={words.temperature} min="0" max="2" step="any" {...shared} />
+          <NumberField
+            name="temperature"
+            label={words.temperature}
+            min="0"
+            max="2"
+            step="any"
+            {...shared}
+          />
           <NumberField name="top_p" label={words.top_p} min="0" max="1" step="any" {...shared} />
-          <NumberField name="max_tokens" label={words.max_tokens} min="1" max="1000000000" step="1" {...shared} />
-          <NumberField name="seed" label={words.seed} min="0" max="9007199254740991" step="1" hint={words.seed_hint} {...shared} />
+          <NumberField
+            name="max_tokens"
+            label={words.max_tokens}
+            min="1"
+            max="1000000000"
+            step="1"
+            {...shared}
+          />
+          <NumberField
+            name="seed"
+            label={words.seed}
+            min="0"
+            max="9007199254740991"
+            step="1"
+            hint={words.seed_hint}
+            {...shared}
+          />
           <Thinking settings={settings} set={set} words={words} />
         </div>
         <label class="tick">
-          <input type="checkbox" name="json" checked={settings.json ?? false} onChange={(event) => set("json", event.currentTarget.checked)} />
+          <input
+            type="checkbox"
+            name="json"
+            checked={settings.json ?? false}
+            onChange={(event) => set("json", event.currentTarget.checked)}
+          />
           {words.json_mode}
         </label>
         <label class="tick">
-          <input type="checkbox" name="usual" checked={usual} onChange={(event) => setUsual(event.currentTarget.checked)} />
+          <input
+            type="checkbox"
+            name="usual"
+            checked={usual}
+            onChange={(event) => setUsual(event.currentTarget.checked)}
+          />
           {words.use_for_new}
         </label>
         <footer class="dialog-foot">

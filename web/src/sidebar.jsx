@@ -19,7 +19,11 @@ function ChatRow({ chat, current, words }) {
   const title = chat.title || words.untitled;
   return (
     <li class={current ? "chat-row current" : "chat-row"}>
-      <a href={`#/chat/${chat.id}`} aria-current={current ? "page" : undefined} onClick={() => app.set({ sidebar: false })}>
+      <a
+        href={`#/chat/${chat.id}`}
+        aria-current={current ? "page" : undefined}
+        onClick={() => app.set({ sidebar: false })}
+      >
         {title}
       </a>
       <Menu
@@ -43,7 +47,10 @@ function Hits({ hits, words }) {
       <ul class="hits">
         {hits.map((hit) => (
           <li>
-            <a href={`#/chat/${hit.chat_id}${hit.message_id && `/${hit.message_id}`}`} onClick={() => app.set({ sidebar: false })}>
+            <a
+              href={`#/chat/${hit.chat_id}${hit.message_id && `/${hit.message_id}`}`}
+              onClick={() => app.set({ sidebar: false })}
+            >
               <strong>{hit.title || words.untitled}</strong>
               <span>{hit.excerpt}</span>
             </a>
@@ -84,8 +91,14 @@ function Foot({ state, words }) {
         above
         items={[
           { text: words.shortcuts, act: () => open({ kind: "shortcuts" }) },
-          { text: words.licences, act: () => window.open(document.querySelector("link[rel=license]").href, "_blank", "noopener") },
-          ...(state.chats.length ? [{ text: words.delete_all, act: () => open({ kind: "delete_all" }), danger: true }] : []),
+          {
+            text: words.licences,
+            act: () =>
+              window.open(document.querySelector("link[rel=license]").href, "_blank", "noopener"),
+          },
+          ...(state.chats.length
+            ? [{ text: words.delete_all, act: () => open({ kind: "delete_all" }), danger: true }]
+            : []),
         ]}
       />
       <button
@@ -113,7 +126,11 @@ export function Sidebar({ state, words }) {
     <nav class={state.sidebar ? "sidebar open" : "sidebar"} aria-label={words.chats}>
       <div class="sidebar-head" ref={close}>
         <span class="brand">deepseek</span>
-        <IconButton name="close" label={words.close_sidebar} onClick={() => app.set({ sidebar: false })} />
+        <IconButton
+          name="close"
+          label={words.close_sidebar}
+          onClick={() => app.set({ sidebar: false })}
+        />
       </div>
       <div class="sidebar-actions">
         <button type="button" class="button new-chat" onClick={() => startChat(false)}>
@@ -142,12 +159,23 @@ export function Sidebar({ state, words }) {
           <>
             <ul>
               {state.chats.map((chat) => (
-                <ChatRow key={chat.id} chat={chat} current={chat.id === state.chat.id} words={words} />
+                <ChatRow
+                  key={chat.id}
+                  chat={chat}
+                  current={chat.id === state.chat.id}
+                  words={words}
+                />
               ))}
             </ul>
-            {!state.chats.length && history && history !== "none" && <p class="quiet">{words.no_chats}</p>}
+            {!state.chats.length && history && history !== "none" && (
+              <p class="quiet">{words.no_chats}</p>
+            )}
             {state.moreChats && (
-              <button type="button" class="text-button" onClick={() => listChats(true).catch(notice)}>
+              <button
+                type="button"
+                class="text-button"
+                onClick={() => listChats(true).catch(notice)}
+              >
                 {words.more_chats}
               </button>
             )}

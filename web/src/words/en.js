@@ -4,6 +4,7 @@ export const en = {
   skip: "Skip to the conversation",
   new_chat: "New chat",
   chats: "Chats",
+  conversation: "Conversation",
   open_sidebar: "Open the list of chats",
   close_sidebar: "Close the list of chats",
   search: "Search chats",
@@ -99,7 +100,8 @@ export const en = {
   balance: "Balance",
   key: "API key",
   key_needed: "This server asks for an API key.",
-  key_note: "The key is sent to this server alone, with every request. It is never stored in a cookie.",
+  key_note:
+    "The key is sent to this server alone, with every request. It is never stored in a cookie.",
   key_keep: "Remember it in this browser",
   key_keep_note: "Otherwise it is forgotten with this tab.",
   key_forget: "Forget the key",
@@ -163,7 +165,11 @@ export const en = {
   state_expired: "expired",
   state_revoked: "revoked",
   per_minute: (requests, tokens, at_once) =>
-    [requests && `${requests} requests/min`, tokens && `${tokens} tokens/min`, at_once && `${at_once} at once`]
+    [
+      requests && `${requests} requests/min`,
+      tokens && `${tokens} tokens/min`,
+      at_once && `${at_once} at once`,
+    ]
       .filter(Boolean)
       .join(", ") || "none",
   spending: "Spending",

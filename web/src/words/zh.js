@@ -4,6 +4,7 @@ export const zh = {
   skip: "跳到对话",
   new_chat: "新对话",
   chats: "对话",
+  conversation: "对话内容",
   open_sidebar: "打开对话列表",
   close_sidebar: "关闭对话列表",
   search: "搜索对话",
@@ -163,7 +164,11 @@ export const zh = {
   state_expired: "过期",
   state_revoked: "已吊销",
   per_minute: (requests, tokens, at_once) =>
-    [requests && `${requests} 次/分钟`, tokens && `${tokens} token/分钟`, at_once && `同时 ${at_once} 个`]
+    [
+      requests && `${requests} 次/分钟`,
+      tokens && `${tokens} token/分钟`,
+      at_once && `同时 ${at_once} 个`,
+    ]
       .filter(Boolean)
       .join("，") || "无",
   spending: "支出",
