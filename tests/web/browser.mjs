@@ -26,7 +26,7 @@ export async function open(
     ...options,
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(60_000);
   const wrong = [];
   page.on("request", (request) => {
     const url = request.url();
@@ -86,7 +86,7 @@ export async function settled(page) {
 }
 
 /** Waits until a value that `read` gives is no longer what it was. */
-export async function until(condition, what, ms = 20_000) {
+export async function until(condition, what, ms = 40_000) {
   const end = Date.now() + ms;
   while (!(await condition())) {
     if (Date.now() > end) assert.fail(`never came: ${what}`);

@@ -30,7 +30,7 @@ async function shownAgain(page) {
 }
 
 test("an answer streams and is in the chat at its end", async () => {
-  const tab = await open(browser, server, { settings: { ...short, max_tokens: 300 } });
+  const tab = await open(browser, server, { settings: { ...short, max_tokens: 1000 } });
   const { page } = tab;
   await send(page, "Hello <b>there</b>");
   assert.equal(await page.locator(".message.user .bubble").innerText(), "Hello <b>there</b>");
@@ -40,7 +40,7 @@ test("an answer streams and is in the chat at its end", async () => {
   await settled(page);
   assert.match(page.url(), /#\/chat\/conv_/);
   assert.equal(await page.locator(".chat-row").first().innerText(), "Hello <b>there</b>");
-  await page.locator(".figures", { hasText: "300 tokens" }).waitFor();
+  await page.locator(".figures", { hasText: "1000 tokens" }).waitFor();
   await page.getByText("The answer reached its longest length.").waitFor();
   assert.equal(await textOf(page), await shownAgain(page));
   await tab.close();
