@@ -269,6 +269,8 @@ constexpr std::array rows{
                "重用提示词开头的缓存"},
     MessageRow{"flag.cache-disk", "folder where cached prompts outlive a restart",
                "保存提示词缓存的文件夹，重启后仍可用"},
+    MessageRow{"flag.files-bytes", "size of uploaded files at most, all together",
+               "上传文件的总大小上限"},
     MessageRow{"flag.cache-disk-bytes", "size of that folder at most", "该文件夹的大小上限"},
     MessageRow{"flag.otlp-endpoint",
                "collector of OpenTelemetry traces (OTLP over HTTP), such as http://localhost:4318",
