@@ -77,7 +77,7 @@ std::vector<ToolFunction> tool_functions(const ordered_json& tools, bool strict)
       refuse_param(422, where + ".name", "expected 1 to 64 characters of A-Z a-z 0-9 _ - ., got '",
                    printable(one.name, 80), "'");
     if (one.parameters.is_object() && one.parameters.empty()) one.parameters = ordered_json();
-    if (!one.parameters.is_null() && (strict || function.value("strict", false))) {
+    if (!one.parameters.is_null() && (strict || field<bool>(function, "strict").value_or(false))) {
       try {
         grammar::check_strict_schema(one.parameters);
       } catch (const Error& error) {

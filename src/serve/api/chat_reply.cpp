@@ -17,7 +17,7 @@ class ChatReply : public ChatSession {
   ChatReply(const std::shared_ptr<Answer>& answer, const std::shared_ptr<ModelHost>& host,
             const json& body, ChatAnswer& started, const std::shared_ptr<ApiContext>& context)
       : ChatSession(answer, host, started, context, "chatcmpl-"),
-        model_(body.value("model", host->name())),
+        model_(field<std::string>(body, "model").value_or(host->name())),
         timings_(field<bool>(body, "timings_per_token").value_or(false) ||
                  field<bool>(body, "timings").value_or(false)) {
     if (!field<bool>(body, "stream").value_or(false)) return;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/api/api.h"
 #include "serve/api/chat_job.h"
+#include "serve/api/chat_messages.h"
 #include "serve/api/chat_reply.h"
 #include "serve/api/request_fields.h"
 #include "serve/http/request_error.h"
@@ -11,50 +12,9 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-/// Text of `content`, which may be a string or a list of text parts.
-std::string content_text(const ordered_json& content, const std::string& where) {
-  if (content.is_null()) return "";
-  if (content.is_string()) return content.get<std::string>();
-  std::string text;
-  for (size_t i = 0; i < content.size(); ++i) {
-    const std::string type = content[i].value("type", "");
-    if (type != "text")
-      refuse_param(422, concat(where, "[", i, "].type"), "expected text, got '",
-                   printable(type, 40), "'; this model reads no other kind");
-    text += content[i].value("text", "");
-  }
-  return text;
-}
-
-/// The messages in the neutral shape: string contents, known roles.
-ordered_json neutral_messages(const ordered_json& messages) {
-  ordered_json out = ordered_json::array();
-  for (size_t i = 0; i < messages.size(); ++i) {
-    const std::string where = concat("messages[", i, "]");
-    ordered_json message = messages[i];
-    std::string role = message.value("role", "");
-    if (role == "developer") role = "system";
-    if (role == "function") role = "tool";
-    message["role"] = role;
-    message["content"] = content_text(message.value("content", ordered_json()), where + ".content");
-    if (message.contains("reasoning") && !message.contains("reasoning_content"))
-      message["reasoning_content"] = message["reasoning"];
-    message.erase("reasoning");
-    if (message.contains("reasoning_content") && message["reasoning_content"].is_null())
-      message.erase("reasoning_content");
-    if (message.contains("tool_calls") &&
-        (message["tool_calls"].is_null() || message["tool_calls"].empty()))
-      message.erase("tool_calls");
-    if (role == "tool" && out.empty())
-      refuse_param(400, where, "a tool message must follow the assistant's tool_calls");
-    out.push_back(std::move(message));
-  }
-  return out;
-}
-
 std::optional<bool> wants_thinking(const json& body) {
   if (const auto thinking = body.find("thinking"); thinking != body.end() && thinking->is_object())
-    return thinking->value("type", "enabled") != "disabled";
+    return field<std::string>(*thinking, "type") != "disabled";
   if (const auto kwargs = body.find("chat_template_kwargs");
       kwargs != body.end() && kwargs->is_object())
     for (const char* name : {"thinking", "enable_thinking"})
@@ -87,15 +47,15 @@ ChatJob chat_job(const ApiContext& context, const ModelHost& host, const HttpReq
   // Order of members matters to templates and to schemas: they are read again from the text.
   const ordered_json ordered = ordered_json::parse(http.body);
   ChatJob job;
-  job.model = body.value("model", "");
+  job.model = field<std::string>(body, "model").value_or("");
   job.input.messages = neutral_messages(ordered["messages"]);
   if (ordered.contains("tools") && ordered["tools"].is_array()) job.input.tools = ordered["tools"];
   job.input.thinking = wants_thinking(body);
   job.input.effort = deepseek_effort(field<std::string>(body, "reasoning_effort").value_or(""));
   const ordered_json& last = job.input.messages.back();
   job.input.continue_last =
-      last["role"] == "assistant" &&
-      (last.value("prefix", false) || field<bool>(body, "continue_final_message").value_or(false));
+      last["role"] == "assistant" && (field<bool>(last, "prefix").value_or(false) ||
+                                      field<bool>(body, "continue_final_message").value_or(false));
   if (ordered.contains("chat_template_kwargs") && ordered["chat_template_kwargs"].is_object())
     job.input.template_values = ordered["chat_template_kwargs"];
   job.tool_choice = tool_choice(body);
@@ -121,9 +81,11 @@ void chat(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
   if (!answer) return;
   const HttpRequest& http = answer->request();
   const json body = checked_body(http, "ChatRequest", context->schemas);
-  const std::shared_ptr<ModelHost> host = context->host(body.value("model", ""));
+  const std::shared_ptr<ModelHost> host =
+      context->host(field<std::string>(body, "model").value_or(""));
   ChatJob job = chat_job(*context, *host, http, body);
-  if (!job.input.thinking) job.input.thinking = context->thinking_of(body.value("model", ""));
+  if (!job.input.thinking)
+    job.input.thinking = context->thinking_of(field<std::string>(body, "model").value_or(""));
   ChatAnswer started = start_chat(*context->accounts, http, *host, std::move(job));
   run_session(chat_reply(answer, host, body, started, context), started);
 }

@@ -82,7 +82,7 @@ struct CompletionJob {
         host(std::move(host)),
         context(std::move(context)),
         id(new_id("cmpl-")),
-        model(body.value("model", this->host->name())),
+        model(field<std::string>(body, "model").value_or(this->host->name())),
         created(unix_time()),
         echo(field<bool>(body, "echo").value_or(false)),
         scored(field<int64_t>(body, "logprobs").has_value()) {
@@ -304,7 +304,7 @@ void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
   if (!answer) return;
   const HttpRequest& http = answer->request();
   const json body = checked_body(http, "CompletionRequest", context->schemas);
-  const std::string model = body.value("model", "");
+  const std::string model = field<std::string>(body, "model").value_or("");
   const std::shared_ptr<ModelHost> host = context->host(model);
   Accounts::check_model(http, model, host->name());
   GenerateRequest request;

@@ -21,7 +21,7 @@ void refuse_images(const ordered_json& holder, const std::string& where) {
 }
 
 /// ollama has a call's arguments as an object and its result without an id.
-ordered_json neutral_messages(const ordered_json& messages) {
+ordered_json messages_of(const ordered_json& messages) {
   ordered_json out = ordered_json::array();
   for (size_t i = 0; i < messages.size(); ++i) {
     const std::string where = concat("messages[", i, "]");
@@ -121,7 +121,7 @@ OllamaRequest ollama_chat_request(const ApiContext& context, const ModelHost& ho
   OllamaRequest request = shared_fields(context, host, http, body);
   const ordered_json ordered = ordered_json::parse(http.body);
   if (ordered.contains("messages") && ordered["messages"].is_array())
-    request.job.input.messages = neutral_messages(ordered["messages"]);
+    request.job.input.messages = messages_of(ordered["messages"]);
   request.empty = request.job.input.messages.empty();
   if (request.empty) return request;
   request.job.input.continue_last = request.job.input.messages.back()["role"] == "assistant";

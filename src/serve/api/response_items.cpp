@@ -26,7 +26,7 @@ std::string text_of(const ordered_json& holder, const char* name, const std::str
   for (size_t i = 0; i < at->size(); ++i) {
     const ordered_json& part = (*at)[i];
     const std::string here = concat(where, ".", name, "[", i, "]");
-    const std::string type = part.value("type", "");
+    const std::string type = field<std::string>(part, "type").value_or("");
     if (type == "refusal") {
       text += needed_text(part, "refusal", here);
       continue;

@@ -72,17 +72,17 @@ class ResponsesReply : public ChatSession {
     return page;
   }
 
-  void send(const char* type, ordered_json more) {
+  void send(const char* type, const ordered_json& more) {
     ordered_json event = {{"type", type}, {"sequence_number", sequence_++}};
     event.update(more);
     answer_->send(ServerEvent{.data = wire_text(event), .event = type});
   }
 
   /// An event about the item that is open.
-  void send_of_item(const char* type, ordered_json more) {
+  void send_of_item(const char* type, const ordered_json& more) {
     ordered_json event = {{"item_id", output_.back()["id"]}, {"output_index", output_.size() - 1}};
     event.update(more);
-    send(type, std::move(event));
+    send(type, event);
   }
 
   void write_begin(size_t /*choice*/) override {

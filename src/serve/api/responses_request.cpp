@@ -143,9 +143,9 @@ std::optional<grammar::Grammar> text_bound(const ordered_json& body) {
                printable(type, 40), "'");
 }
 
-ordered_json value_or(const ordered_json& body, const char* name, ordered_json fallback) {
+ordered_json value_or(const ordered_json& body, const char* name, const ordered_json& fallback) {
   const auto at = body.find(name);
-  return at == body.end() || at->is_null() ? std::move(fallback) : *at;
+  return at == body.end() || at->is_null() ? fallback : *at;
 }
 
 /// What the `response` object repeats of the request, as the request has it or by its default.

@@ -107,7 +107,7 @@ Json openai_fields(const RequestError& error) {
 /// For a body that has no place for the field: it is named before the message, unless that names
 /// it.
 std::string message_naming_field(const RequestError& error) {
-  const std::string message = error.what();
+  std::string message = error.what();
   const std::string& param = error.details().param;
   if (param.empty() || message.find(param) != std::string::npos) return message;
   return param + ": " + message;

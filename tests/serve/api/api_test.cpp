@@ -114,6 +114,7 @@ TEST_F(Api, TheSameSeedGivesTheSameBytesBesideOthers) {
   const auto content = [](const json& page) { return page["choices"][0]["message"]["content"]; };
   const json alone = content(answer("/v1/chat/completions", chat()));
   std::vector<std::thread> others;
+  others.reserve(12);
   for (int i = 0; i < 12; ++i)
     others.emplace_back([&, i] {
       answer("/v1/chat/completions", chat({{"seed", 100 + i}, {"max_tokens", 60}}));
@@ -204,6 +205,28 @@ TEST_F(Api, EchoScoresEveryTokenOfThePrompt) {
   const json several = answer("/v1/completions", {{"prompt", {"he", "x", "y"}}, {"max_tokens", 3}});
   EXPECT_EQ(several["choices"].size(), 3u);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(several["choices"][i]["index"], i);
+}
+
+TEST_F(Api, NullIsAsIfItWereNotThere) {
+  const json function = {
+      {"name", "look"}, {"description", nullptr}, {"strict", nullptr}, {"parameters", nullptr}};
+  const json called = {{"name", "look"}, {"arguments", nullptr}};
+  const json body = chat(
+      {{"model", nullptr},
+       {"stream", nullptr},
+       {"thinking", {{"type", nullptr}}},
+       {"tools", {{{"type", "function"}, {"function", function}}}},
+       {"messages",
+        {{{"role", "user"}, {"content", {{{"type", "text"}, {"text", nullptr}}}}},
+         {{"role", "assistant"}, {"content", nullptr}, {"tool_calls", {{{"function", called}}}}},
+         {{"role", "tool"}, {"tool_call_id", nullptr}, {"content", "deep"}},
+         {{"role", "assistant"}, {"content", "so"}, {"prefix", nullptr}}}}});
+  EXPECT_EQ(answer("/v1/chat/completions", body)["model"], "tiny");
+  EXPECT_EQ(answer("/tokenize", {{"model", nullptr}, {"messages", body["messages"]}})["tokens"],
+            answer("/apply-template", {{"messages", body["messages"]}})["tokens"]);
+  EXPECT_EQ(
+      answer("/v1/completions", {{"model", nullptr}, {"prompt", "he"}, {"max_tokens", 1}})["model"],
+      "tiny");
 }
 
 TEST_F(Api, TheBestOfSeveralAreAnswered) {

@@ -38,7 +38,7 @@ TEST_F(Ollama, LinesOfAStreamAreTheWholeAnswerInPieces) {
     EXPECT_EQ(piece["done"], &piece == &pieces.back());
     text += piece["message"]["content"].get<std::string>();
   }
-  EXPECT_EQ(text, whole["message"]["content"]);
+  EXPECT_EQ(json(text), whole["message"]["content"]);
   EXPECT_EQ(pieces.back()["done_reason"], whole["done_reason"]);
   for (const json& last : {whole, pieces.back()}) {
     EXPECT_GT(last["total_duration"].get<int64_t>(), 0);
@@ -70,7 +70,7 @@ TEST_F(Ollama, GeneratesFromTextAsItIs) {
   const auto pieces = lines("/api/generate", prompt({{"raw", true}}));
   std::string text;
   for (const json& piece : pieces) text += piece["response"].get<std::string>();
-  EXPECT_EQ(text, raw["response"]);
+  EXPECT_EQ(json(text), raw["response"]);
 }
 
 TEST_F(Ollama, ThinkingStandsBesideTheAnswer) {
@@ -81,7 +81,7 @@ TEST_F(Ollama, ThinkingStandsBesideTheAnswer) {
   std::string thinking;
   for (const json& piece : lines("/api/chat", ask({{"think", "high"}})))
     thinking += piece["message"].value("thinking", "");
-  EXPECT_EQ(thinking, whole["message"]["thinking"]);
+  EXPECT_EQ(json(thinking), whole["message"]["thinking"]);
   EXPECT_FALSE(answer("/api/chat", ask({{"stream", false}}))["message"].contains("thinking"));
 }
 

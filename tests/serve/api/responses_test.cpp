@@ -88,7 +88,7 @@ TEST_F(ResponsesApi, AnswersAsChatDoes) {
   body["messages"].insert(body["messages"].begin(),
                           json{{"role", "system"}, {"content", "be brief"}});
   body["thinking"] = {{"type", "disabled"}};
-  EXPECT_EQ(text_of(answer(path, ask({{"instructions", "be brief"}}))),
+  EXPECT_EQ(json(text_of(answer(path, ask({{"instructions", "be brief"}})))),
             answer("/v1/chat/completions", body)["choices"][0]["message"]["content"]);
   const json items = {{{"role", "developer"}, {"content", "be brief"}},
                       {{"type", "message"},
