@@ -16,9 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view body = std::string_view(input).substr(std::min(end + 1, input.size()));
   try {
     for (const FormPart& part : parse_form(input.substr(0, end), body)) {
-      const bool inside =
-          part.content.data() >= body.data() &&
-          part.content.data() + part.content.size() <= body.data() + body.size();
+      const bool inside = part.content.data() >= body.data() &&
+                          part.content.data() + part.content.size() <= body.data() + body.size();
       if (!inside || !deepseek::is_valid_utf8(part.name)) std::abort();
       if (part.filename && !deepseek::is_valid_utf8(*part.filename)) std::abort();
     }

@@ -48,6 +48,8 @@ constexpr std::array rows{
     Setting{"cors-origin", "ORIGIN", Kind::list, Scope::lasting},
     Setting{"allowed-host", "NAME", Kind::list, Scope::lasting},
     Setting{"model-name", "NAME", Kind::text, Scope::lasting},
+    Setting{"model-alias", "NAME", Kind::list, Scope::lasting},
+    Setting{"strict-replay", "", Kind::boolean, Scope::lasting, "true"},
     Setting{"access-log", "FILE", Kind::path, Scope::lasting},
     Setting{"drain-seconds", "N", Kind::integer, Scope::lasting, "30", 0, 86400},
     Setting{"max-running", "N", Kind::integer, Scope::lasting, "32", 1, 4096},

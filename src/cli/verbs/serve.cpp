@@ -59,6 +59,9 @@ serve::ModelServerConfig config_of(const Flags& flags, Console& console) {
   config.http.tls_key = flags.text("tls-key").value_or("");
   config.http.cors_origins = flags.list("cors-origin");
   config.http.allowed_hosts = flags.list("allowed-host");
+  for (const std::string& name : flags.list("model-alias"))
+    config.aliases.insert({name, std::nullopt});
+  config.strict_replay = flags.on("strict-replay");
   config.api_keys = flags.list("api-key");
   if (const auto file = flags.text("api-key-file"))
     for (std::string& key : keys_in(*file)) config.api_keys.push_back(std::move(key));

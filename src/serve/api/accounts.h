@@ -62,6 +62,7 @@ class Accounts : public std::enable_shared_from_this<Accounts> {
   store::Idempotency* idempotency() { return store_ ? &store_->idempotency : nullptr; }
   store::Files* files() { return store_ ? &store_->files : nullptr; }
   store::Batches* batches() { return store_ ? &store_->batches : nullptr; }
+  store::Responses* responses() { return store_ ? &store_->responses : nullptr; }
   /// 32 random bytes that no client knows, the same after every restart where they can be kept.
   const std::string& secret() const { return secret_; }
   void notice(const std::string& line) const;

@@ -56,6 +56,22 @@ class MetricsObserver : public SchedulerObserver {
   ModelMetrics metrics_;
 };
 
+using Aliases = std::map<std::string, std::optional<bool>>;
+
+/// What the alias says that `name` is: the very one, else the longest beginning with "*" after it.
+std::optional<std::optional<bool>> find_alias(const Aliases& aliases, const std::string& name) {
+  if (const auto exact = aliases.find(name); exact != aliases.end()) return exact->second;
+  std::optional<std::optional<bool>> found;
+  size_t longest = 0;
+  for (const auto& [alias, thinking] : aliases) {
+    if (!alias.ends_with('*') || alias.size() <= longest) continue;
+    if (!name.starts_with(std::string_view(alias).substr(0, alias.size() - 1))) continue;
+    longest = alias.size();
+    found = thinking;
+  }
+  return found;
+}
+
 }  // namespace
 
 struct ModelServer::Impl {
@@ -76,9 +92,9 @@ struct ModelServer::Impl {
     context_->host = [this](const std::string& name) { return host(name); };
     context_->model_names = [this] { return std::vector<std::string>{config_.model_name}; };
     context_->thinking_of = [this](const std::string& name) {
-      const auto alias = config_.aliases.find(name);
-      return alias == config_.aliases.end() ? std::nullopt : alias->second;
+      return find_alias(config_.aliases, name).value_or(std::nullopt);
     };
+    context_->strict_replay = config_.strict_replay;
     make_server();
   }
 
@@ -120,7 +136,8 @@ struct ModelServer::Impl {
   }
 
   std::shared_ptr<ModelHost> host(const std::string& name) {
-    const bool known = name.empty() || name == config_.model_name || config_.aliases.contains(name);
+    const bool known =
+        name.empty() || name == config_.model_name || find_alias(config_.aliases, name);
     if (!known)
       throw RequestError(404,
                          concat("the model '", printable(name, 100), "' is not served here; '",
@@ -135,6 +152,10 @@ struct ModelServer::Impl {
     Router router;
     add_chat_routes(router, context_);
     add_completion_routes(router, context_);
+    add_messages_routes(router, context_);
+    add_embedding_routes(router, context_);
+    add_ollama_routes(router, context_);
+    add_responses_routes(router, context_);
     add_balance_routes(router, context_);
     add_token_routes(router, context_);
     add_model_routes(router, context_);

@@ -24,9 +24,12 @@ struct ModelServerConfig {
   std::filesystem::path model_path;
   TextModelOptions model;
   SchedulerOptions scheduler;
-  /// Other names for the model. What they say of thinking holds where the request says nothing.
-  std::map<std::string, std::optional<bool>> aliases{{"deepseek-chat", false},
-                                                     {"deepseek-reasoner", true}};
+  /// Other names for the model; "*" at the end of one stands for any rest. What they say of
+  /// thinking holds where the request says nothing.
+  std::map<std::string, std::optional<bool>> aliases{
+      {"deepseek-chat", false}, {"deepseek-reasoner", true}, {"claude-*", std::nullopt}};
+  /// Whether, while a model thinks, calls must come back with the reasoning that led to them.
+  bool strict_replay = true;
   std::vector<std::string> api_keys;  // static ones; without any key at all everyone may
   /// Where keys, balances and the ledger are kept; none: static keys alone, nothing is counted.
   std::optional<store::StoreLocation> store;

@@ -27,8 +27,8 @@ std::optional<std::string> write_file(store::Batches& batches, store::Files& fil
                                       std::string_view what) {
   std::vector<store::BatchLine> lines = batches.lines(batch.id, state, -1, lines_at_once);
   if (lines.empty()) return std::nullopt;
-  store::Files::Upload file = files.begin(batch.key_id, concat(batch.id, "_", what, ".jsonl"),
-                                          "batch_output", INT64_MAX);
+  store::Files::Upload file =
+      files.begin(batch.key_id, concat(batch.id, "_", what, ".jsonl"), "batch_output", INT64_MAX);
   while (!lines.empty()) {
     for (const store::BatchLine& line : lines) file.write(line.result + '\n');
     lines = batches.lines(batch.id, state, lines.back().line, lines_at_once);

@@ -200,20 +200,19 @@ bool BatchRunner::start_line(Running& running) {
   Line& entry = lines_[ticket];
   entry = {running.batch.id, line, request.request_id, nullptr};
   ++running.in_work;
-  entry.exchange = LocalExchange::begin(
-      *route_of(running.batch.endpoint), std::move(request), [inbox = inbox_, ticket] {
-        const std::lock_guard lock(inbox->mutex);
-        inbox->ready.push_back(ticket);
-        inbox->changed.notify_all();
-      });
+  entry.exchange = LocalExchange::begin(*route_of(running.batch.endpoint), std::move(request),
+                                        [inbox = inbox_, ticket] {
+                                          const std::lock_guard lock(inbox->mutex);
+                                          inbox->ready.push_back(ticket);
+                                          inbox->changed.notify_all();
+                                        });
   return true;
 }
 
 void BatchRunner::give_up(Running& running, const std::string& code, const std::string& message) {
   for (; !running.left.empty(); running.left.pop_front()) {
     const store::BatchLine& line = running.left.front();
-    batches_.record(running.batch.id, line.line, false,
-                    error_line(line.custom_id, code, message));
+    batches_.record(running.batch.id, line.line, false, error_line(line.custom_id, code, message));
   }
 }
 

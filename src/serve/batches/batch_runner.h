@@ -94,8 +94,8 @@ class BatchRunner {
   store::Files& files_;
   std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>();
   std::deque<store::Batch> claimed_;  // not open yet
-  std::list<Running> running_;     // the next to start a line first
-  std::map<uint64_t, Line> lines_;  // in work, by ticket
+  std::list<Running> running_;        // the next to start a line first
+  std::map<uint64_t, Line> lines_;    // in work, by ticket
   uint64_t last_ticket_ = 0;
   std::chrono::steady_clock::time_point rest_until_ = {};  // after a failure of the store
   std::chrono::steady_clock::time_point looked_ = {};      // for batches to claim

@@ -23,8 +23,8 @@ ordered_json page_of(const store::FileRecord& file) {
           {"object", "file"},
           {"bytes", file.size_bytes},
           {"created_at", file.created_at_ms / 1000},
-          {"expires_at", file.expires_at_ms ? ordered_json(*file.expires_at_ms / 1000)
-                                            : ordered_json(nullptr)},
+          {"expires_at",
+           file.expires_at_ms ? ordered_json(*file.expires_at_ms / 1000) : ordered_json(nullptr)},
           {"filename", file.name},
           {"purpose", file.purpose},
           {"status", "processed"}};
@@ -64,11 +64,11 @@ HttpReply upload(const FileAccess& access, const HttpRequest& http) {
   const auto size_bytes = static_cast<int64_t>(file->content.size());
   const int64_t total_bytes = access.files->total_bytes();
   if (total_bytes + size_bytes > access.limit_bytes)
-    throw RequestError(413,
-                       concat("this server keeps ", size_text(uint64_t(access.limit_bytes)),
-                              " of files and has ", size_text(uint64_t(total_bytes)),
-                              "; delete some that are not needed any more"),
-                       {.param = "file", .code = "files_full"});
+    throw RequestError(
+        413,
+        concat("this server keeps ", size_text(uint64_t(access.limit_bytes)), " of files and has ",
+               size_text(uint64_t(total_bytes)), "; delete some that are not needed any more"),
+        {.param = "file", .code = "files_full"});
   store::Files::Upload into = access.files->begin(access.owner(http), *file->filename, *purpose,
                                                   size_bytes, expires_at_ms(form));
   into.write(file->content);
@@ -153,13 +153,12 @@ void add_file_routes(Router& router, const FileAccess& access) {
   using Answer = HttpReply (*)(const FileAccess&, const HttpRequest&);
   const auto add = [&](const char* method, const std::string& path, Answer answer,
                        const char* summary, std::optional<int64_t> body_limit = {}) {
-    router.add({"/v1" + path, path},
-               Route(method, "", Access::scope(access.scope),
-                     answering([access, answer](const HttpRequest& http) {
-                       if (!access.files) refuse_without_store();
-                       return answer(access, http);
-                     }),
-                     {.body_limit_bytes = body_limit, .summary = summary}));
+    router.add({"/v1" + path, path}, Route(method, "", Access::scope(access.scope),
+                                           answering([access, answer](const HttpRequest& http) {
+                                             if (!access.files) refuse_without_store();
+                                             return answer(access, http);
+                                           }),
+                                           {.body_limit_bytes = body_limit, .summary = summary}));
   };
   add("POST", "/files", upload, "Uploads a file", upload_limit_bytes);
   add("GET", "/files", list, "The files of this key");

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files and batches through a whole server: what openai's clients send and read.
+#include "serve/store/batches.h"
+
 #include <chrono>
 #include <map>
 #include <sstream>
 #include <thread>
 
-#include "serve/store/batches.h"
 #include "tests/serve/api/accounted_server.h"
 
 namespace deepseek::serve {
@@ -49,8 +50,7 @@ class Batches : public AccountedServer {
   }
 
   json look_up(const json& batch) {
-    return json::parse(
-        get("/v1/batches/" + batch.at("id").get<std::string>(), alice.secret).body);
+    return json::parse(get("/v1/batches/" + batch.at("id").get<std::string>(), alice.secret).body);
   }
 
   template <class Condition>
@@ -163,9 +163,8 @@ TEST_F(Batches, EveryLineIsAnsweredOnceAndPaid) {
   for (int i = 0; i < 12; ++i) {
     const json& response = good.at("row-" + std::to_string(i)).at("response");
     EXPECT_EQ(response.at("status_code"), 200);
-    const auto alone =
-        json::parse(post("/v1/chat/completions", chat({{"seed", i}, {"max_tokens", 8}}), bob.secret)
-                        .body);
+    const auto alone = json::parse(
+        post("/v1/chat/completions", chat({{"seed", i}, {"max_tokens", 8}}), bob.secret).body);
     EXPECT_EQ(response.at("body").at("choices"), alone.at("choices")) << "the same seed and bytes";
   }
   ASSERT_EQ(failed.size(), 1u);
@@ -179,8 +178,7 @@ TEST_F(Batches, EveryLineIsAnsweredOnceAndPaid) {
 TEST_F(Batches, ARestartGoesOnWhereItWas) {
   start(prices);
   const json batch = make_batch(many(60, 40));
-  wait_for(batch,
-           [](const json& now) { return now.at("request_counts").at("completed") >= 5; });
+  wait_for(batch, [](const json& now) { return now.at("request_counts").at("completed") >= 5; });
   stop();
   start(prices);
   const json end = wait_over(batch);
@@ -192,8 +190,7 @@ TEST_F(Batches, ARestartGoesOnWhereItWas) {
 TEST_F(Batches, ACancelledBatchKeepsWhatItHas) {
   start();
   const json batch = make_batch(many(200, 60));
-  wait_for(batch,
-           [](const json& now) { return now.at("request_counts").at("completed") >= 2; });
+  wait_for(batch, [](const json& now) { return now.at("request_counts").at("completed") >= 2; });
   const std::string path = "/v1/batches/" + batch.at("id").get<std::string>() + "/cancel";
   EXPECT_EQ(post(path, json::object(), bob.secret).status, 404);
   EXPECT_EQ(json::parse(post(path, json::object(), alice.secret).body).at("status"), "cancelling");
@@ -229,8 +226,7 @@ TEST_F(Batches, AWrongFileFailsAndSaysWhere) {
 TEST_F(Batches, ARevokedKeyEndsItsBatch) {
   start();
   const json batch = make_batch(many(200, 60));
-  wait_for(batch,
-           [](const json& now) { return now.at("request_counts").at("completed") >= 2; });
+  wait_for(batch, [](const json& now) { return now.at("request_counts").at("completed") >= 2; });
   keys.revoke(alice.key.id);
   store::Owner owner(database);
   store::Batches batches(database, owner);

@@ -36,9 +36,9 @@ TEST(Form, FieldsAndFilesAreTakenApart) {
 TEST(Form, BytesOfAnyKindAndNoBytesAreContent) {
   std::string bytes;
   for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
-  const std::string body = "preamble\r\n--XyZ\r\ncontent-disposition: form-data; name=a\r\n\r\n" +
-                           bytes + "\r\n--XyZ\r\nContent-Disposition: form-data; name=b; filename=c" +
-                           "\r\n\r\n\r\n--XyZ--";
+  const std::string body =
+      "preamble\r\n--XyZ\r\ncontent-disposition: form-data; name=a\r\n\r\n" + bytes +
+      "\r\n--XyZ\r\nContent-Disposition: form-data; name=b; filename=c" + "\r\n\r\n\r\n--XyZ--";
   const std::vector<FormPart> form = parse_form("Multipart/Form-Data;boundary=\"XyZ\"", body);
   ASSERT_EQ(form.size(), 2u);
   EXPECT_EQ(form[0].content, bytes);
@@ -66,11 +66,13 @@ TEST(Form, WhatDoesNotKeepToTheFormIsRefused) {
   EXPECT_EQ(status_of_form(type, "--XyZ\r\nno colon\r\n\r\nx\r\n--XyZ--"), 400);
   EXPECT_EQ(status_of_form(type, "--XyZ\r\nContent-Disposition: form-data\r\n\r\nx\r\n--XyZ--"),
             400);
-  EXPECT_EQ(status_of_form(type, "--XyZ\r\nContent-Disposition: form-data; name=\"\xff\"\r\n\r\nx"
-                                 "\r\n--XyZ--"),
+  EXPECT_EQ(status_of_form(type,
+                           "--XyZ\r\nContent-Disposition: form-data; name=\"\xff\"\r\n\r\nx"
+                           "\r\n--XyZ--"),
             400);
-  EXPECT_EQ(status_of_form(type, "--XyZ\r\nA: " + std::string(20'000, 'x') + "\r\n\r\nx\r\n--XyZ--"),
-            400);
+  EXPECT_EQ(
+      status_of_form(type, "--XyZ\r\nA: " + std::string(20'000, 'x') + "\r\n\r\nx\r\n--XyZ--"),
+      400);
   std::string many;
   for (int i = 0; i < 65; ++i) many += head + "x\r\n";
   EXPECT_EQ(status_of_form(type, many + "--XyZ--"), 400);
