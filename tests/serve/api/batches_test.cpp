@@ -189,7 +189,7 @@ TEST_F(Batches, ARestartGoesOnWhereItWas) {
 
 TEST_F(Batches, ACancelledBatchKeepsWhatItHas) {
   start();
-  const json batch = make_batch(many(200, 60));
+  const json batch = make_batch(many(1000, 60));
   wait_for(batch, [](const json& now) { return now.at("request_counts").at("completed") >= 2; });
   const std::string path = "/v1/batches/" + batch.at("id").get<std::string>() + "/cancel";
   EXPECT_EQ(post(path, json::object(), bob.secret).status, 404);
@@ -198,7 +198,7 @@ TEST_F(Batches, ACancelledBatchKeepsWhatItHas) {
   ASSERT_EQ(end.at("status"), "cancelled") << end;
   const auto good = rows(end.at("output_file_id")), left = rows(end.at("error_file_id"));
   EXPECT_GE(good.size(), 2u);
-  EXPECT_EQ(good.size() + left.size(), 200u);
+  EXPECT_EQ(good.size() + left.size(), 1000u);
   EXPECT_EQ(left.begin()->second.at("error").at("code"), "batch_cancelled");
   EXPECT_EQ(post(path, json::object(), alice.secret).status, 409);
 }
@@ -225,7 +225,7 @@ TEST_F(Batches, AWrongFileFailsAndSaysWhere) {
 
 TEST_F(Batches, ARevokedKeyEndsItsBatch) {
   start();
-  const json batch = make_batch(many(200, 60));
+  const json batch = make_batch(many(1000, 60));
   wait_for(batch, [](const json& now) { return now.at("request_counts").at("completed") >= 2; });
   keys.revoke(alice.key.id);
   store::Owner owner(database);
@@ -235,7 +235,7 @@ TEST_F(Batches, ARevokedKeyEndsItsBatch) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   const auto end = batches.find(alice.key.id, id);
   EXPECT_EQ(end->status, "completed");
-  EXPECT_EQ(end->completed + end->failed, 200);
+  EXPECT_EQ(end->completed + end->failed, 1000);
   EXPECT_NE(batches.lines(id, "failed", -1, 1).at(0).result.find("key_not_valid"),
             std::string::npos);
 }
