@@ -48,6 +48,8 @@ constexpr std::array rows{
     Setting{"cors-origin", "ORIGIN", Kind::list, Scope::lasting},
     Setting{"allowed-host", "NAME", Kind::list, Scope::lasting},
     Setting{"model-name", "NAME", Kind::text, Scope::lasting},
+    Setting{"model-alias", "NAME", Kind::list, Scope::lasting},
+    Setting{"strict-replay", "", Kind::boolean, Scope::lasting, "true"},
     Setting{"access-log", "FILE", Kind::path, Scope::lasting},
     Setting{"drain-seconds", "N", Kind::integer, Scope::lasting, "30", 0, 86400},
     Setting{"max-running", "N", Kind::integer, Scope::lasting, "32", 1, 4096},
@@ -55,6 +57,7 @@ constexpr std::array rows{
     Setting{"prefix-cache", "", Kind::boolean, Scope::lasting, "true"},
     Setting{"cache-disk", "DIR", Kind::path, Scope::lasting},
     Setting{"cache-disk-bytes", "SIZE", Kind::size, Scope::lasting, "8GiB"},
+    Setting{"files-bytes", "SIZE", Kind::size, Scope::lasting, "10GiB"},
     Setting{"otlp-endpoint", "URL", Kind::text, Scope::lasting},
     // The store of the server.
     Setting{"data-path", "DIR", Kind::path, Scope::lasting},

@@ -59,11 +59,15 @@ serve::ModelServerConfig config_of(const Flags& flags, Console& console) {
   config.http.tls_key = flags.text("tls-key").value_or("");
   config.http.cors_origins = flags.list("cors-origin");
   config.http.allowed_hosts = flags.list("allowed-host");
+  for (const std::string& name : flags.list("model-alias"))
+    config.aliases.insert({name, std::nullopt});
+  config.strict_replay = flags.on("strict-replay");
   config.api_keys = flags.list("api-key");
   if (const auto file = flags.text("api-key-file"))
     for (std::string& key : keys_in(*file)) config.api_keys.push_back(std::move(key));
   config.force_public = flags.on("force-public");
   config.store = served_store(flags);
+  config.files_bytes = *flags.size_bytes("files-bytes");
   config.prices = flags.text("prices").value_or("");
   config.otlp_endpoint = flags.text("otlp-endpoint").value_or("");
   config.access_log = flags.text("access-log").value_or("");

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "serve/api/api.h"
 #include "serve/http/request_error.h"
 
 namespace deepseek::serve {
@@ -10,7 +11,10 @@ namespace {
 
 using State = store::IdempotencyAnswer::State;
 
-constexpr const char* event_stream = "text/event-stream; charset=utf-8";
+const char* content_type(StreamReply::Format format) {
+  return format == StreamReply::Format::lines ? "application/x-ndjson"
+                                              : "text/event-stream; charset=utf-8";
+}
 
 std::string headers_text(const HttpHeaders& headers) {
   std::string text;
@@ -37,17 +41,23 @@ std::string identity(const HttpRequest& request) {
 
 }  // namespace
 
-std::shared_ptr<Answer> Answer::begin(Exchange exchange,
-                                      const std::shared_ptr<Accounts>& accounts) {
+std::shared_ptr<Answer> Answer::begin(Exchange exchange, const std::shared_ptr<ApiContext>& context,
+                                      ErrorDialect dialect) {
   const HttpRequest& request = exchange.request();
+  if (const std::string_view seen = request.header("last-event-id"); !seen.empty()) {
+    ReplayStore::Position position = context->replay.find(seen, holder_of(request).owner);
+    position.stream.follow(exchange.stream(), position.after);
+    return nullptr;
+  }
   const std::string key(request.header("idempotency-key"));
-  store::Idempotency* const kept = accounts->idempotency();
-  if (key.empty() || !kept) return std::make_shared<Answer>(std::move(exchange), accounts, "");
+  store::Idempotency* const kept = context->accounts->idempotency();
+  if (key.empty() || !kept)
+    return std::make_shared<Answer>(std::move(exchange), context, dialect, "");
   const store::IdempotencyAnswer before =
       kept->begin(holder_of(request).owner, key, identity(request));
   switch (before.state) {
     case State::started:
-      return std::make_shared<Answer>(std::move(exchange), accounts, key);
+      return std::make_shared<Answer>(std::move(exchange), context, dialect, key);
     case State::stored:
       exchange.reply(stored_reply(before.reply));
       return nullptr;
@@ -68,9 +78,11 @@ std::shared_ptr<Answer> Answer::begin(Exchange exchange,
   return nullptr;
 }
 
-Answer::Answer(Exchange exchange, std::shared_ptr<Accounts> accounts, std::string idempotency_key)
+Answer::Answer(Exchange exchange, std::shared_ptr<ApiContext> context, ErrorDialect dialect,
+               std::string idempotency_key)
     : exchange_(std::move(exchange)),
-      accounts_(std::move(accounts)),
+      context_(std::move(context)),
+      dialect_(dialect),
       idempotency_key_(std::move(idempotency_key)) {}
 
 Answer::~Answer() { release_key(); }
@@ -79,9 +91,9 @@ void Answer::release_key() {
   if (over_ || idempotency_key_.empty()) return;
   over_ = true;
   try {
-    accounts_->idempotency()->abandon(holder_of(request()).owner, idempotency_key_);
+    context_->accounts->idempotency()->abandon(holder_of(request()).owner, idempotency_key_);
   } catch (const std::exception& error) {
-    accounts_->notice(concat("an Idempotency-Key is not free again yet: ", error.what()));
+    context_->accounts->notice(concat("an Idempotency-Key is not free again yet: ", error.what()));
   }
 }
 
@@ -89,17 +101,23 @@ void Answer::add_headers(const HttpHeaders& headers) {
   for (const auto& [name, value] : headers) headers_.add(name, value);
 }
 
-void Answer::begin_stream() { stream_ = exchange_.stream({.headers = headers_}); }
+void Answer::begin_stream(StreamReply::Format format) {
+  format_ = format;
+  stream_ = exchange_.stream({.format = format, .headers = headers_});
+  if (format != StreamReply::Format::events || request().header("x-resumable") != "true") return;
+  replay_ = context_->replay.open(holder_of(request()).owner);
+  replay_->follow(*stream_);
+}
 
 /// Before the client can see the end: whoever repeats the request afterwards finds the reply.
 void Answer::keep(int64_t status, const HttpHeaders& headers, const std::string& body) {
   if (idempotency_key_.empty()) return;
   try {
-    accounts_->idempotency()->finish(holder_of(request()).owner, idempotency_key_,
-                                     {status, headers_text(headers), body});
+    context_->accounts->idempotency()->finish(holder_of(request()).owner, idempotency_key_,
+                                              {status, headers_text(headers), body});
     over_ = true;
   } catch (const std::exception& error) {
-    accounts_->notice(concat("a reply is not kept: ", error.what()));
+    context_->accounts->notice(concat("a reply is not kept: ", error.what()));
   }
 }
 
@@ -113,12 +131,24 @@ void Answer::keep_bytes(std::string_view bytes) {
 void Answer::send(const ServerEvent& event) {
   const std::string text = event_text(event);
   keep_bytes(text);
+  if (replay_)
+    replay_->send(event.data, event.event);
+  else
+    stream_->write(text);
+}
+
+void Answer::line(std::string_view json) {
+  const std::string text = concat(json, "\n");
+  keep_bytes(text);
   stream_->write(text);
 }
 
 void Answer::finish() {
-  keep(200, {{"Content-Type", event_stream}, {"Cache-Control", "no-store"}}, kept_);
-  stream_->finish();
+  keep(200, {{"Content-Type", content_type(format_)}, {"Cache-Control", "no-store"}}, kept_);
+  if (replay_)
+    replay_->finish();
+  else
+    stream_->finish();
 }
 
 void Answer::done() {
@@ -134,7 +164,9 @@ void Answer::reply(HttpReply reply) {
 
 void Answer::fail(const std::exception_ptr& failure) {
   release_key();
-  if (stream_)
+  if (replay_)
+    replay_->fail(as_request_error(failure), dialect_, request().request_id);
+  else if (stream_)
     stream_->fail(failure);
   else
     exchange_.fail(failure);
@@ -144,13 +176,23 @@ RequestError cut_off() {
   return RequestError(503, "the answer was cut off", {.retry_after_ms = 1000});
 }
 
-bool Answer::writable() const { return !stream_ || stream_->writable() || stream_->closed(); }
+bool Answer::writable() const {
+  if (replay_) return replay_->writable() || replay_->abandoned();
+  return !stream_ || stream_->writable() || stream_->closed();
+}
 
 void Answer::on_writable(std::function<void()> call) {
-  if (stream_) stream_->on_writable(std::move(call));
+  if (replay_)
+    replay_->on_writable(std::move(call));
+  else if (stream_)
+    stream_->on_writable(std::move(call));
 }
 
 void Answer::on_abandoned(std::function<void()> call) {
+  if (replay_) {
+    if (idempotency_key_.empty()) replay_->on_abandoned(std::move(call));
+    return;
+  }
   const auto closed = [call = std::move(call),
                        stays = !idempotency_key_.empty()](ClosedBecause why) {
     if (!stays || why == ClosedBecause::server_stopped) call();

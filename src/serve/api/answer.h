@@ -8,19 +8,27 @@
 
 #include "serve/api/accounts.h"
 #include "serve/http/exchange.h"
+#include "serve/http/replay.h"
 
 namespace deepseek::serve {
 
+struct ApiContext;
+
 /// The one answer to a request, whole or as a stream. That of a request with an Idempotency-Key is
 /// kept in the store as it goes out, and is made to its end even when the client leaves, so that
-/// the client that comes back finds it. Thread-safe.
+/// the client that comes back finds it. A stream of events whose request says `x-resumable: true`
+/// numbers them and goes on without its client for a while: who comes back with the Last-Event-ID
+/// it has gets the rest. Thread-safe.
 class Answer {
  public:
-  /// Answers a repeated request at once with what the first was answered; null then. Throws
-  /// RequestError 409 when the first is not over yet or was another request.
+  /// Answers a repeated request at once with what the first was answered, and one that comes back
+  /// for a stream with the rest of it; null then. `dialect`: the route's. Throws RequestError 409
+  /// when the first is not over yet or was another request, and as ReplayStore::find.
   static std::shared_ptr<Answer> begin(Exchange exchange,
-                                       const std::shared_ptr<Accounts>& accounts);
-  Answer(Exchange exchange, std::shared_ptr<Accounts> accounts, std::string idempotency_key);
+                                       const std::shared_ptr<ApiContext>& context,
+                                       ErrorDialect dialect = ErrorDialect::openai);
+  Answer(Exchange exchange, std::shared_ptr<ApiContext> context, ErrorDialect dialect,
+         std::string idempotency_key);
   /// Unanswered: the exchange fails, and a repeated request begins anew.
   ~Answer();
   Answer(const Answer&) = delete;
@@ -30,10 +38,12 @@ class Answer {
   /// Fields of whatever is answered.
   void add_headers(const HttpHeaders& headers);
 
-  void begin_stream();
+  void begin_stream(StreamReply::Format format = StreamReply::Format::events);
   bool streams() const { return stream_.has_value(); }
   void send(const ServerEvent& event);
   void send(std::string_view data) { send(ServerEvent{.data = data}); }
+  /// A line of a stream of lines.
+  void line(std::string_view json);
   /// The end of a stream; done() with "data: [DONE]" before it.
   void finish();
   void done();
@@ -55,8 +65,11 @@ class Answer {
 
   Exchange exchange_;
   std::optional<EventStream> stream_;
+  std::optional<ReplayStream> replay_;  // what the stream follows when it is resumable
+  StreamReply::Format format_ = StreamReply::Format::events;
   HttpHeaders headers_;
-  std::shared_ptr<Accounts> accounts_;
+  const std::shared_ptr<ApiContext> context_;
+  const ErrorDialect dialect_;
   const std::string idempotency_key_;  // empty: nothing is kept
   std::mutex mutex_;
   std::string kept_;  // of a stream

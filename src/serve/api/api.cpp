@@ -2,7 +2,9 @@
 #include "serve/api/api.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <ctime>
 
 #include "core/utf8.h"
 #include "serve/api/request_fields.h"
@@ -12,12 +14,29 @@ namespace deepseek::serve {
 
 using nlohmann::ordered_json;
 
+std::string wire_text(const ordered_json& page) {
+  return page.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
 std::string new_id(std::string_view prefix) { return concat(prefix, random_hex(24)); }
 
 int64_t unix_time() {
   return std::chrono::duration_cast<std::chrono::seconds>(
              std::chrono::system_clock::now().time_since_epoch())
       .count();
+}
+
+std::string time_text(std::chrono::system_clock::time_point time) {
+  using namespace std::chrono;
+  const std::time_t seconds = system_clock::to_time_t(floor<std::chrono::seconds>(time));
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  const int64_t micros =
+      duration_cast<microseconds>(time - floor<std::chrono::seconds>(time)).count();
+  std::array<char, 40> text{};
+  const size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc);
+  const std::string fraction = std::to_string(micros + 1'000'000).substr(1);
+  return concat(std::string_view(text.data(), size), ".", fraction, "Z");
 }
 
 ordered_json usage_json(const deepseek::Usage& usage) {
@@ -66,12 +85,24 @@ ordered_json token_json(const Tokenizer& tokenizer, const TokenLogprob& token) {
           {"bytes", std::move(list)}};
 }
 
+ordered_json scores_json(const Tokenizer& tokenizer, const std::vector<Logprobs>& logprobs) {
+  ordered_json scores = ordered_json::array();
+  for (const Logprobs& one : logprobs) {
+    ordered_json score = token_json(tokenizer, one.chosen);
+    score["top_logprobs"] = ordered_json::array();
+    for (const TokenLogprob& other : one.best)
+      score["top_logprobs"].push_back(token_json(tokenizer, other));
+    scores.push_back(std::move(score));
+  }
+  return scores;
+}
+
 CacheSalt cache_salt(const std::string& secret, const HttpRequest& request,
-                     const nlohmann::json& body) {
+                     const std::string& user_id) {
   // Who has no key of their own shares one salt with everybody who has none either.
   const std::string& owner = holder_of(request).owner;
-  const std::string user = field<std::string>(body, "user_id").value_or(std::string());
-  const std::string text = concat("deepseek cache salt\n", owner.size(), "\n", owner, "\n", user);
+  const std::string text =
+      concat("deepseek cache salt\n", owner.size(), "\n", owner, "\n", user_id);
   const std::string digest = store::hmac_sha256(secret, text);
   CacheSalt salt{};
   std::ranges::transform(digest, salt.begin(), [](char c) { return std::byte(c); });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 #include "serve/api/accounts.h"
 #include "serve/api/model_host.h"
 #include "serve/api/reply_pump.h"
+#include "serve/http/replay.h"
 #include "serve/http/router.h"
 #include "serve/http/schema_validate.h"
 
@@ -22,8 +24,11 @@ struct ApiContext {
   std::function<std::vector<std::string>()> model_names;
   /// What a name says of thinking (deepseek-chat, deepseek-reasoner) where a request says nothing.
   std::function<std::optional<bool>(const std::string& name)> thinking_of;
+  /// Whether reasoning must be sent back with the calls that it led to.
+  bool strict_replay = true;
   std::shared_ptr<Accounts> accounts;
   SchemaSet schemas;
+  ReplayStore replay;
   ReplyPump pump;
 };
 
@@ -32,16 +37,28 @@ inline constexpr const char* inference_scope = "chat";
 
 void add_chat_routes(Router& router, const std::shared_ptr<ApiContext>& context);
 void add_completion_routes(Router& router, const std::shared_ptr<ApiContext>& context);
+void add_messages_routes(Router& router, const std::shared_ptr<ApiContext>& context);
+void add_embedding_routes(Router& router, const std::shared_ptr<ApiContext>& context);
+void add_ollama_routes(Router& router, const std::shared_ptr<ApiContext>& context);
+void add_responses_routes(Router& router, const std::shared_ptr<ApiContext>& context);
 void add_balance_routes(Router& router, const std::shared_ptr<ApiContext>& context);
 void add_token_routes(Router& router, const std::shared_ptr<ApiContext>& context);
 void add_model_routes(Router& router, const std::shared_ptr<ApiContext>& context);
 
 /// Adds the schemas of every request body.
 void add_request_schemas(SchemaSet& schemas);
+void add_messages_schemas(SchemaSet& schemas);
+void add_ollama_schemas(SchemaSet& schemas);
+void add_responses_schemas(SchemaSet& schemas);
+
+/// JSON that may quote what a model wrote: bytes that are no UTF-8 are replaced.
+std::string wire_text(const nlohmann::ordered_json& page);
 
 /// "chatcmpl-" and 24 random hexadecimal digits.
 std::string new_id(std::string_view prefix);
 int64_t unix_time();
+/// "2025-01-31T23:59:59.123456Z".
+std::string time_text(std::chrono::system_clock::time_point time);
 
 /// `usage` as DeepSeek's API has it.
 nlohmann::ordered_json usage_json(const deepseek::Usage& usage);
@@ -51,11 +68,14 @@ nlohmann::ordered_json timings_json(const deepseek::Timings& timings, const deep
 std::string finish_reason(FinishReason reason, bool called);
 /// {"token","logprob","bytes"}.
 nlohmann::ordered_json token_json(const Tokenizer& tokenizer, const TokenLogprob& token);
+/// A list of these, each with those that were likeliest as its "top_logprobs".
+nlohmann::ordered_json scores_json(const Tokenizer& tokenizer,
+                                   const std::vector<Logprobs>& logprobs);
 
 /// A salt for cached pages, of whom the request belongs to and its `user_id`, under the server's
 /// `secret`: who knows all but that cannot tell the salt.
 CacheSalt cache_salt(const std::string& secret, const HttpRequest& request,
-                     const nlohmann::json& body);
+                     const std::string& user_id);
 /// Whose share of the machine a request takes.
 std::string tenant(const HttpRequest& request);
 

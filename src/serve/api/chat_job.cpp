@@ -51,6 +51,20 @@ std::optional<grammar::Grammar> reply_grammar(const ModelHost& host, const ChatJ
   }
 }
 
+/// While it thinks, a model must find its reasoning before the calls that it led to.
+void check_replay(const ReplyForm& form, const ChatInput& input) {
+  if (!form.thinks || input.thinking == false) return;
+  for (size_t i = 0; i < input.messages.size(); ++i) {
+    const ordered_json& message = input.messages[i];
+    if (!message.contains("tool_calls") || message.contains("reasoning_content")) continue;
+    const std::string place =
+        i < input.places.size() ? input.places[i] : concat("messages[", i, "]");
+    refuse_param(400, place + ".reasoning_content",
+                 "the reasoning that led to these calls is missing in ", place,
+                 "; send it back as it was answered, or turn thinking off");
+  }
+}
+
 }  // namespace
 
 std::vector<ToolFunction> tool_functions(const ordered_json& tools, bool strict) {
@@ -63,7 +77,7 @@ std::vector<ToolFunction> tool_functions(const ordered_json& tools, bool strict)
       refuse_param(422, where + ".name", "expected 1 to 64 characters of A-Z a-z 0-9 _ - ., got '",
                    printable(one.name, 80), "'");
     if (one.parameters.is_object() && one.parameters.empty()) one.parameters = ordered_json();
-    if (!one.parameters.is_null() && (strict || function.value("strict", false))) {
+    if (!one.parameters.is_null() && (strict || field<bool>(function, "strict").value_or(false))) {
       try {
         grammar::check_strict_schema(one.parameters);
       } catch (const Error& error) {
@@ -75,16 +89,29 @@ std::vector<ToolFunction> tool_functions(const ordered_json& tools, bool strict)
   return functions;
 }
 
+std::string deepseek_effort(const std::string& asked) {
+  if (asked == "minimal") return "low";
+  if (asked == "medium" || asked == "xhigh") return "high";
+  if (asked == "ultra") return "max";
+  return asked == "none" ? "" : asked;
+}
+
 ChatAnswer start_chat(Accounts& accounts, const HttpRequest& http, ModelHost& host, ChatJob job) {
   Accounts::check_model(http, job.model, host.name());
   const ReplyForm& form = host.reply_form();
+  if (job.strict_replay) check_replay(form, job.input);
   const bool calls = !job.input.tools.empty() && job.tool_choice.kind != ToolChoice::Kind::none;
   const std::optional<grammar::Grammar> bound = reply_grammar(host, job);
 
-  ChatInput input = std::move(job.input);
-  if (!calls) input.tools = ordered_json::array();
-  ChatPrompt prompt = chat_prompt(host, std::move(input));
-  check_context(host, static_cast<int64_t>(prompt.tokens.size()), job.request.max_tokens);
+  ChatPrompt prompt;
+  if (job.prompt) {
+    prompt.tokens = std::move(*job.prompt);
+  } else {
+    if (!calls) job.input.tools = ordered_json::array();
+    prompt = chat_prompt(host, std::move(job.input));
+  }
+  check_context(host, static_cast<int64_t>(prompt.tokens.size()), job.request.max_tokens,
+                job.prompt_field);
 
   GenerateRequest request = std::move(job.request);
   request.prompt = std::move(prompt.tokens);
@@ -104,9 +131,13 @@ ChatAnswer start_chat(Accounts& accounts, const HttpRequest& http, ModelHost& ho
   ReplyForm as_read = form;
   if (as_read.tools == nullptr) as_read.tools = &tool_form_of(host);
   const size_t choices = request.choices.size();
+  const auto prompt_tokens = static_cast<int64_t>(request.prompt.size());
   std::shared_ptr<Bill> bill = accounts.admit(http, host.name(), demand_of(host, request));
-  ChatAnswer answer{
-      submit(host, std::move(request)), std::move(bill), {}, std::move(prompt.warnings)};
+  ChatAnswer answer{submit(host, std::move(request)),
+                    std::move(bill),
+                    {},
+                    std::move(prompt.warnings),
+                    prompt_tokens};
   answer.parsers.assign(choices, ReplyParser(as_read, {.inside_reasoning = prompt.inside_reasoning,
                                                        .read_calls = calls}));
   return answer;

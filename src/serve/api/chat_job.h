@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,11 @@ struct ToolChoice {
 struct ChatJob {
   std::string model;  // as the request names it
   ChatInput input;
+  std::optional<std::vector<int32_t>> prompt;  // goes in place of the conversation, as it is
+  const char* prompt_field = "messages";       // that a prompt too long is told by
   ToolChoice tool_choice;
   bool strict_tools = false;              // schemas must be strict ones
+  bool strict_replay = true;              // calls without the reasoning before them are refused
   std::optional<grammar::Grammar> bound;  // what the answer is bound to
   std::optional<int64_t> thinking_budget;
   GenerateRequest request;  // all but prompt, constraints, thinking
@@ -37,7 +41,12 @@ struct ChatAnswer {
   std::shared_ptr<Bill> bill;
   std::vector<ReplyParser> parsers;  // one a choice
   std::vector<std::string> warnings;
+  int64_t prompt_tokens = 0;
 };
+
+/// DeepSeek's name of an effort: minimal is low, medium and xhigh are high, ultra is max; empty for
+/// none.
+std::string deepseek_effort(const std::string& asked);
 
 /// Renders the prompt, binds the output, has `http`'s key pay for it, submits. Throws RequestError.
 ChatAnswer start_chat(Accounts& accounts, const HttpRequest& http, ModelHost& host, ChatJob job);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/api/chat_prompt.h"
 
+#include "serve/api/request_fields.h"
 #include "serve/http/request_error.h"
 
 namespace deepseek::serve {
@@ -29,9 +30,10 @@ std::string v31_tool_list(const ordered_json& tools) {
   std::string text = "## Tools\nYou have access to the following tools:\n";
   for (const ordered_json& tool : tools) {
     const ordered_json& function = tool["function"];
-    text += concat(
-        "\n### ", function.value("name", ""), "\nDescription: ", function.value("description", ""),
-        "\n\nParameters: ", function.value("parameters", ordered_json::object()).dump(), "\n");
+    text += concat("\n### ", function.value("name", ""),
+                   "\nDescription: ", field<std::string>(function, "description").value_or(""),
+                   "\n\nParameters: ", function.value("parameters", ordered_json::object()).dump(),
+                   "\n");
   }
   text +=
       "\nIMPORTANT: ALWAYS adhere to this exact format for tool use:\n"
@@ -68,8 +70,10 @@ void spell_out_calls(ordered_json& messages, const ToolForm& form) {
     std::string text = message.value("content", "");
     text += form.block_open;
     for (const ordered_json& call : message["tool_calls"])
-      text += concat(text.empty() ? "" : "\n", form.call_open, call["function"].value("name", ""),
-                     form.name_close, call["function"].value("arguments", "{}"), form.call_close);
+      text +=
+          concat(text.empty() ? "" : "\n", form.call_open, call["function"].value("name", ""),
+                 form.name_close, field<std::string>(call["function"], "arguments").value_or("{}"),
+                 form.call_close);
     text += form.block_close;
     message["content"] = text;
     message.erase("tool_calls");

@@ -14,6 +14,7 @@ namespace deepseek::serve {
 /// chat API has them, with `content` a string.
 struct ChatInput {
   nlohmann::ordered_json messages = nlohmann::ordered_json::array();
+  std::vector<std::string> places;  // of the messages in the request; empty: "messages[i]"
   nlohmann::ordered_json tools = nlohmann::ordered_json::array();  // {"type": "function", …}
   std::optional<bool> thinking;                                    // unset: the model's own way
   std::string effort;          // "high", "max"; empty: none asked for

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <array>
+#include <algorithm>
 
 #include "core/utf8.h"
 #include "serve/api/answer.h"
 #include "serve/api/api.h"
+#include "serve/api/fill_middle.h"
 #include "serve/api/grammar_constraint.h"
 #include "serve/api/request_fields.h"
 #include "serve/http/request_error.h"
@@ -13,42 +14,6 @@ namespace {
 
 using nlohmann::json;
 using nlohmann::ordered_json;
-
-/// The marks around a text with a hole, in the order prefix, suffix, middle.
-struct FillMarks {
-  const char *prefix, *suffix, *middle;
-};
-
-constexpr std::array<FillMarks, 3> fill_marks{{
-    {"<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>"},  // DeepSeek-Coder, V2, V3 (PSM)
-    {"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"},  // Qwen2.5
-    {"<fim_prefix>", "<fim_suffix>", "<fim_middle>"},
-}};
-
-std::vector<int32_t> fill_in_the_middle(const Tokenizer& tokenizer, const std::string& prefix,
-                                        const std::string& suffix) {
-  for (const FillMarks& marks : fill_marks) {
-    if (!tokenizer.find_token(marks.prefix)) continue;
-    const std::vector<TextSpan> spans{{marks.prefix, true},
-                                      {prefix, false},
-                                      {marks.suffix, true},
-                                      {suffix, false},
-                                      {marks.middle, true}};
-    return tokenizer.encode(spans, tokenizer.special_tokens().add_bos);
-  }
-  refuse_param(422, "suffix", "this model was not taught to fill in the middle");
-}
-
-std::vector<int32_t> checked_ids(const json& ids, int64_t vocab) {
-  std::vector<int32_t> out;
-  for (const json& id : ids) {
-    const int64_t value = id.is_number_integer() ? id.get<int64_t>() : -1;
-    if (value < 0 || value >= vocab)
-      refuse_param(422, "prompt", "expected token ids from 0 to ", vocab - 1, ", got ", id.dump());
-    out.push_back(static_cast<int32_t>(value));
-  }
-  return out;
-}
 
 /// The prompts of a request: a string, several, token ids, or several lists of them.
 std::vector<std::vector<int32_t>> prompts(const ModelHost& host, const json& body) {
@@ -64,10 +29,10 @@ std::vector<std::vector<int32_t>> prompts(const ModelHost& host, const json& bod
   if (prompt.is_string()) {
     out.push_back(encoded(prompt));
   } else if (!prompt.empty() && prompt[0].is_number()) {
-    out.push_back(checked_ids(prompt, vocab));
+    out.push_back(checked_token_ids("prompt", prompt, vocab));
   } else {
     for (const json& one : prompt)
-      out.push_back(one.is_string() ? encoded(one) : checked_ids(one, vocab));
+      out.push_back(one.is_string() ? encoded(one) : checked_token_ids("prompt", one, vocab));
   }
   if (out.empty()) refuse_param(422, "prompt", "expected at least one prompt");
   for (const auto& one : out)
@@ -117,7 +82,7 @@ struct CompletionJob {
         host(std::move(host)),
         context(std::move(context)),
         id(new_id("cmpl-")),
-        model(body.value("model", this->host->name())),
+        model(field<std::string>(body, "model").value_or(this->host->name())),
         created(unix_time()),
         echo(field<bool>(body, "echo").value_or(false)),
         scored(field<int64_t>(body, "logprobs").has_value()) {
@@ -176,9 +141,14 @@ struct CompletionJob {
 class CompletionSession : public ReplySession,
                           public std::enable_shared_from_this<CompletionSession> {
  public:
-  CompletionSession(std::shared_ptr<CompletionJob> job, std::vector<int32_t> prompt, size_t choices,
-                    size_t first_index)
-      : job_(std::move(job)), prompt_(std::move(prompt)), first_(first_index), choices_(choices) {
+  /// Of its `drawn` choices the `kept` that are likeliest, a token, are answered.
+  CompletionSession(std::shared_ptr<CompletionJob> job, std::vector<int32_t> prompt, size_t drawn,
+                    size_t kept, size_t first_index)
+      : job_(std::move(job)),
+        prompt_(std::move(prompt)),
+        first_(first_index),
+        kept_(kept),
+        choices_(drawn) {
     if (!job_->echo) return;
     const std::string text = job_->host->tokenizer().decode(prompt_);
     for (Choice& choice : choices_) choice.text = text;
@@ -210,6 +180,7 @@ class CompletionSession : public ReplySession,
     Scores scores;
     bool echoed = false;
     int64_t tokens = 0;
+    double mean_logprob = 0;  // of a token, when more are drawn than kept
   };
 
   void take(const PromptLogprobs& scores) {
@@ -237,7 +208,7 @@ class CompletionSession : public ReplySession,
           {"prompt_tokens", prompt_.size()},
           {"completion_tokens", choices_[index].tokens},
           {"total_tokens", static_cast<int64_t>(prompt_.size()) + choices_[index].tokens}};
-    job_->answer->send(page.dump(-1, ' ', false, json::error_handler_t::replace));
+    job_->answer->send(wire_text(page));
   }
 
   void take(const Delta& delta) {
@@ -261,6 +232,7 @@ class CompletionSession : public ReplySession,
     Choice& choice = choices_[ended.choice];
     begin(choice, ended.choice);
     choice.reason = finish_reason(ended.reason, false);
+    choice.mean_logprob = ended.cumulative_logprob / double(std::max<int64_t>(ended.tokens, 1));
     const bool failed = ended.reason != FinishReason::stop && ended.reason != FinishReason::length;
     cancelled_ |= ended.reason == FinishReason::cancelled;
     if (job_->answer->streams() && !failed) send(ended.choice, "", nullptr, choice.reason);
@@ -273,7 +245,9 @@ class CompletionSession : public ReplySession,
     job_->usage.prompt_tokens += end.usage.prompt_tokens;
     job_->usage.cached_tokens += end.usage.cached_tokens;
     job_->usage.completion_tokens += end.usage.completion_tokens;
-    for (size_t i = 0; i < choices_.size(); ++i)
+    if (kept_ < choices_.size())
+      std::ranges::stable_sort(choices_, std::ranges::greater(), &Choice::mean_logprob);
+    for (size_t i = 0; i < kept_; ++i)
       job_->choices[first_ + i] = {
           {"index", first_ + i},
           {"text", choices_[i].text},
@@ -314,37 +288,46 @@ class CompletionSession : public ReplySession,
     }
     ordered_json page = job_->page(job_->choices);
     page["usage"] = usage_json(job_->usage);
-    job_->answer->reply(json_reply(page.dump(-1, ' ', false, json::error_handler_t::replace)));
+    job_->answer->reply(json_reply(wire_text(page)));
   }
 
   std::shared_ptr<CompletionJob> job_;
   std::vector<int32_t> prompt_;
-  size_t first_;
+  size_t first_, kept_;
   std::vector<Choice> choices_;
   bool cancelled_ = false;
   Scores prompt_scores_;
 };
 
 void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
-  const std::shared_ptr<Answer> answer = Answer::begin(std::move(exchange), context->accounts);
+  const std::shared_ptr<Answer> answer = Answer::begin(std::move(exchange), context);
   if (!answer) return;
   const HttpRequest& http = answer->request();
   const json body = checked_body(http, "CompletionRequest", context->schemas);
-  const std::string model = body.value("model", "");
+  const std::string model = field<std::string>(body, "model").value_or("");
   const std::shared_ptr<ModelHost> host = context->host(model);
   Accounts::check_model(http, model, host->name());
   GenerateRequest request;
   apply_common_fields(body, *host, request);
   if (request.max_tokens < 0) request.max_tokens = 16;  // as OpenAI's API
-  if (const auto best = field<int64_t>(body, "best_of");
-      best && *best != static_cast<int64_t>(request.choices.size()))
-    refuse_param(422, "best_of", "expected n, ", request.choices.size(), ", got ", *best);
+  const size_t n = request.choices.size();
+  const auto best_of =
+      static_cast<size_t>(field<int64_t>(body, "best_of").value_or(static_cast<int64_t>(n)));
+  if (best_of < n) refuse_param(422, "best_of", "expected at least n, ", n, ", got ", best_of);
+  if (best_of > n && field<bool>(body, "stream").value_or(false))
+    refuse_param(422, "best_of", "expected n, ", n, ", in a stream, got ", best_of,
+                 "; which choices are best is known at the end");
+  while (request.choices.size() < best_of) {
+    request.choices.push_back(request.choices.front());
+    request.choices.back().sample.choice = request.choices.size() - 1;
+  }
   const std::optional<int64_t> scores = field<int64_t>(body, "logprobs");
-  request.logprobs = scores.has_value();
+  request.logprobs = scores.has_value() || best_of > n;
   request.top_logprobs = scores.value_or(0);
   request.prompt_logprobs = scores.has_value() && field<bool>(body, "echo").value_or(false);
   request.top_prompt_logprobs = request.prompt_logprobs ? *scores : 0;
-  request.salt = cache_salt(context->accounts->secret(), http, body);
+  request.salt = cache_salt(context->accounts->secret(), http,
+                            field<std::string>(body, "user_id").value_or(""));
   request.tenant = tenant(http);
   const std::optional<grammar::Grammar> bound = output_grammar(http.body);
 
@@ -352,7 +335,7 @@ void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
   Demand demand;
   for (const auto& one : all) {
     const auto size = static_cast<int64_t>(one.size());
-    check_context(*host, size, request.max_tokens);
+    check_context(*host, size, request.max_tokens, "prompt");
     demand.prompt_tokens += size;
     demand.output_tokens += request.max_tokens * static_cast<int64_t>(request.choices.size());
   }
@@ -369,11 +352,10 @@ void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
     tickets.push_back(submit(*host, std::move(mine)));  // a refusal drops those before it
   }
   auto job = std::make_shared<CompletionJob>(answer, std::move(bill), host, body, context);
-  const size_t n = request.choices.size();
   job->open = all.size();
   job->choices.resize(all.size() * n);
   for (size_t i = 0; i < all.size(); ++i) {
-    auto session = std::make_shared<CompletionSession>(job, std::move(all[i]), n, i * n);
+    auto session = std::make_shared<CompletionSession>(job, std::move(all[i]), best_of, n, i * n);
     context->pump.run(session, std::move(tickets[i]));
     const std::lock_guard lock(job->mutex);
     job->sessions.push_back(session);

@@ -8,15 +8,21 @@ namespace {
 
 using nlohmann::ordered_json;
 
-/// Published twice under each name that clients look for.
-ordered_json model_page(ModelHost& host) {
+/// Published under each name that clients look for, those of Anthropic's API among them.
+ordered_json model_page(const ModelHost& host) {
   const int64_t length = host.model().context_length();
+  const std::chrono::system_clock::time_point created{std::chrono::seconds(host.created())};
   return {{"id", host.name()},
           {"object", "model"},
           {"created", host.created()},
           {"owned_by", "deepseek"},
           {"max_model_len", length},
           {"context_length", length},
+          {"type", "model"},
+          {"display_name", host.name()},
+          {"created_at", time_text(created)},
+          {"lifecycle", "active"},
+          {"max_input_tokens", length},
           {"meta",
            {{"n_ctx_train", host.model().config().max_position_embeddings},
             {"n_params", count_parameters(host.model().config()).total},
@@ -28,15 +34,18 @@ ordered_json model_page(ModelHost& host) {
 
 void add_model_routes(Router& router, const std::shared_ptr<ApiContext>& context) {
   const Access access = Access::scope(inference_scope);
-  router.add({"/v1/models", "/models"},
+  router.add({"/v1/models", "/models", "/anthropic/v1/models"},
              Route("GET", "", access, answering([context](const HttpRequest&) {
                      ordered_json page = {{"object", "list"}, {"data", ordered_json::array()}};
                      for (const std::string& name : context->model_names())
                        page["data"].push_back(model_page(*context->host(name)));
+                     page["has_more"] = false;
+                     page["first_id"] = page["data"].front()["id"];
+                     page["last_id"] = page["data"].back()["id"];
                      return json_reply(page.dump());
                    }),
                    {.summary = "The models that answer"}));
-  router.add({"/v1/models/{model*}", "/models/{model*}"},
+  router.add({"/v1/models/{model*}", "/models/{model*}", "/anthropic/v1/models/{model*}"},
              Route("GET", "", access, answering([context](const HttpRequest& http) {
                      return json_reply(
                          model_page(*context->host(std::string(http.path_value("model")))).dump());

@@ -14,6 +14,8 @@
 #include "deepseek/deepseek.h"
 #include "serve/api/api.h"
 #include "serve/api/page.h"
+#include "serve/batches/batch_routes.h"
+#include "serve/batches/batch_runner.h"
 #include "serve/http/access_log.h"
 #include "serve/http/request_error.h"
 #include "serve/http/schema_openapi.h"
@@ -25,6 +27,10 @@ namespace deepseek::serve {
 namespace {
 
 using nlohmann::ordered_json;
+
+/// What batches may ask for.
+constexpr std::string_view batch_endpoints[] = {"/v1/chat/completions", "/v1/completions",
+                                                "/v1/embeddings", "/v1/responses"};
 
 /// Feeds the histograms.
 class MetricsObserver : public SchedulerObserver {
@@ -52,6 +58,22 @@ class MetricsObserver : public SchedulerObserver {
   ModelMetrics metrics_;
 };
 
+using Aliases = std::map<std::string, std::optional<bool>>;
+
+/// What the alias says that `name` is: the very one, else the longest beginning with "*" after it.
+std::optional<std::optional<bool>> find_alias(const Aliases& aliases, const std::string& name) {
+  if (const auto exact = aliases.find(name); exact != aliases.end()) return exact->second;
+  std::optional<std::optional<bool>> found;
+  size_t longest = 0;
+  for (const auto& [alias, thinking] : aliases) {
+    if (!alias.ends_with('*') || alias.size() <= longest) continue;
+    if (!name.starts_with(std::string_view(alias).substr(0, alias.size() - 1))) continue;
+    longest = alias.size();
+    found = thinking;
+  }
+  return found;
+}
+
 }  // namespace
 
 struct ModelServer::Impl {
@@ -73,15 +95,16 @@ struct ModelServer::Impl {
     context_->host = [this](const std::string& name) { return host(name); };
     context_->model_names = [this] { return std::vector<std::string>{config_.model_name}; };
     context_->thinking_of = [this](const std::string& name) {
-      const auto alias = config_.aliases.find(name);
-      return alias == config_.aliases.end() ? std::nullopt : alias->second;
+      return find_alias(config_.aliases, name).value_or(std::nullopt);
     };
+    context_->strict_replay = config_.strict_replay;
     make_server();
   }
 
   ~Impl() {
     if (server_) server_->stop();
     if (loader_.joinable()) loader_.join();
+    runner_.reset();
     // Sessions hold the model: they go before it.
     context_->pump.stop();
   }
@@ -96,8 +119,28 @@ struct ModelServer::Impl {
     return std::make_shared<Accounts>(std::move(accounts));
   }
 
+  /// Batches go through the same handlers as what clients send.
+  void start_batches(const Router& router) {
+    if (!accounts_->files()) return;
+    BatchRunner::Options options;
+    for (const Route& route : router.routes())
+      if (std::ranges::find(batch_endpoints, route.pattern) != std::end(batch_endpoints))
+        options.routes.push_back(route);
+    options.principal = [this](const std::string& owner) {
+      return accounts_->holder(owner, inference_scope);
+    };
+    options.paused = [this] { return !loaded_ || server_->draining(); };
+    options.notice = [this](const std::string& line) { log_.notice(line); };
+    runner_ = std::make_unique<BatchRunner>(std::move(options), *accounts_->batches(),
+                                            *accounts_->files());
+    desk_->batches = accounts_->batches();
+    desk_->serves = [this](const std::string& endpoint) { return runner_->serves(endpoint); };
+    desk_->wake = [this] { runner_->wake(); };
+  }
+
   std::shared_ptr<ModelHost> host(const std::string& name) {
-    const bool known = name.empty() || name == config_.model_name || config_.aliases.contains(name);
+    const bool known =
+        name.empty() || name == config_.model_name || find_alias(config_.aliases, name);
     if (!known)
       throw RequestError(404,
                          concat("the model '", printable(name, 100), "' is not served here; '",
@@ -112,12 +155,22 @@ struct ModelServer::Impl {
     Router router;
     add_chat_routes(router, context_);
     add_completion_routes(router, context_);
+    add_messages_routes(router, context_);
+    add_embedding_routes(router, context_);
+    add_ollama_routes(router, context_);
+    add_responses_routes(router, context_);
     add_balance_routes(router, context_);
     add_token_routes(router, context_);
     add_model_routes(router, context_);
     add_page_routes(router, std::make_shared<Page>(
                                 context_, std::ranges::all_of(config_.http.listen, is_loopback)));
     add_web_routes(router);
+    const FileAccess access{.files = accounts_->files(),
+                            .limit_bytes = config_.files_bytes,
+                            .owner = [](const HttpRequest& http) { return holder_of(http).owner; },
+                            .scope = inference_scope};
+    add_file_routes(router, access);
+    add_batch_routes(router, desk_, access, context_->schemas);
     add_operations_routes(router,
                           {.readiness = [this] { return readiness(); },
                            .startup = [this] { return startup_page(); },
@@ -148,7 +201,9 @@ struct ModelServer::Impl {
       if (exporter_) exporter_->add(record);
     };
     hooks.notice = [this](const std::string& line) { log_.notice(line); };
+    const Router routes = router;
     server_ = std::make_unique<HttpServer>(config_.http, std::move(router), std::move(hooks));
+    start_batches(routes);
   }
 
   void load() {
@@ -221,6 +276,8 @@ struct ModelServer::Impl {
   ModelMetrics model_metrics_;
   HttpMetrics http_metrics_;
   std::shared_ptr<ApiContext> context_;
+  std::shared_ptr<BatchDesk> desk_ = std::make_shared<BatchDesk>();
+  std::unique_ptr<BatchRunner> runner_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::shared_ptr<ModelHost> host_;

@@ -46,7 +46,7 @@ std::map<int32_t, double> logit_bias(const json& body, int64_t vocab) {
 
 /// A grammar compiled from what a client wrote; its faults are the client's, named by `param`.
 template <class Build>
-grammar::Grammar compiled(const char* param, Build build) {
+grammar::Grammar compiled(const std::string& param, Build build) {
   try {
     grammar::Builder builder;
     return builder.build(build(builder));
@@ -54,13 +54,6 @@ grammar::Grammar compiled(const char* param, Build build) {
     if (error.kind() == ErrorKind::internal) throw;
     throw RequestError(422, error.what(), {.param = param});
   }
-}
-
-grammar::Grammar schema_grammar(const char* param, const ordered_json& schema) {
-  return compiled(param, [&](grammar::Builder& b) {
-    if (schema.is_string()) return b.json_schema_text(schema.get<std::string>());
-    return b.json_schema(schema);
-  });
 }
 
 }  // namespace
@@ -104,6 +97,17 @@ void apply_common_fields(const json& body, const ModelHost& host, GenerateReques
     request.request_class = RequestClass::batch;
 }
 
+grammar::Grammar schema_grammar(const std::string& param, const ordered_json& schema) {
+  return compiled(param, [&](grammar::Builder& b) {
+    if (schema.is_string()) return b.json_schema_text(schema.get<std::string>());
+    return b.json_schema(schema);
+  });
+}
+
+grammar::Grammar json_object_grammar(const std::string& param) {
+  return compiled(param, [](grammar::Builder& b) { return b.json_object(); });
+}
+
 std::optional<grammar::Grammar> output_grammar(const std::string& text) {
   const ordered_json body = ordered_json::parse(text);
   if (const auto schema = body.find("guided_json"); schema != body.end() && !schema->is_null())
@@ -118,8 +122,7 @@ std::optional<grammar::Grammar> output_grammar(const std::string& text) {
   if (format == body.end() || format->is_null()) return std::nullopt;
   const std::string type = format->value("type", "text");
   if (type == "text") return std::nullopt;
-  if (type == "json_object")
-    return compiled("response_format", [](grammar::Builder& b) { return b.json_object(); });
+  if (type == "json_object") return json_object_grammar("response_format");
   if (type == "json_schema") {
     const auto holder = format->find("json_schema");
     if (holder == format->end() || !holder->is_object() || !holder->contains("schema"))
@@ -159,7 +162,8 @@ Ticket submit(ModelHost& host, Request request) {
 template Ticket submit(ModelHost& host, GenerateRequest request);
 template Ticket submit(ModelHost& host, EmbedRequest request);
 
-void check_context(const ModelHost& host, int64_t prompt_tokens, int64_t max_tokens) {
+void check_context(const ModelHost& host, int64_t prompt_tokens, int64_t max_tokens,
+                   const char* param) {
   const int64_t context = host.model().context_length();
   const int64_t wanted = std::max<int64_t>(max_tokens, 0);
   if (prompt_tokens < context && prompt_tokens + wanted <= context) return;
@@ -168,7 +172,18 @@ void check_context(const ModelHost& host, int64_t prompt_tokens, int64_t max_tok
                             " tokens. However, your request asks for ", prompt_tokens + wanted,
                             " tokens (", prompt_tokens, " in the prompt, ", wanted,
                             " in the completion). Shorten the prompt or the completion."),
-                     {.param = "messages", .code = "context_length_exceeded"});
+                     {.param = param, .code = "context_length_exceeded"});
+}
+
+std::vector<int32_t> checked_token_ids(const char* param, const json& ids, int64_t vocab) {
+  std::vector<int32_t> out;
+  for (const json& id : ids) {
+    const int64_t value = id.is_number_integer() ? id.get<int64_t>() : -1;
+    if (value < 0 || value >= vocab)
+      refuse_param(422, param, "expected token ids from 0 to ", vocab - 1, ", got ", id.dump());
+    out.push_back(static_cast<int32_t>(value));
+  }
+  return out;
 }
 
 Demand demand_of(const ModelHost& host, const GenerateRequest& request) {

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/json.h"
 #include "serve/api/bill.h"
@@ -23,6 +24,11 @@ void apply_common_fields(const nlohmann::json& body, const ModelHost& host,
 /// Throws RequestError 422 with `param`.
 std::optional<grammar::Grammar> output_grammar(const std::string& text);
 
+/// A grammar of the JSON that a schema allows. Throws RequestError 422 with this `param`.
+grammar::Grammar schema_grammar(const std::string& param, const nlohmann::ordered_json& schema);
+/// Of any JSON object.
+grammar::Grammar json_object_grammar(const std::string& param);
+
 /// The member as T, or nothing when it is absent or null.
 template <class T, class Json>
 std::optional<T> field(const Json& body, const char* name) {
@@ -38,7 +44,11 @@ Ticket submit(ModelHost& host, Request request);
 /// What a request may use at most; its prompt is there and fits the context.
 Demand demand_of(const ModelHost& host, const GenerateRequest& request);
 
-/// 400 context_length_exceeded with both counts when the prompt leaves no room.
-void check_context(const ModelHost& host, int64_t prompt_tokens, int64_t max_tokens);
+/// 400 context_length_exceeded with both counts when the prompt, of field `param`, leaves no room.
+void check_context(const ModelHost& host, int64_t prompt_tokens, int64_t max_tokens,
+                   const char* param = "messages");
+
+/// A list of token ids. Throws RequestError 422 naming `param` for one outside the vocabulary.
+std::vector<int32_t> checked_token_ids(const char* param, const nlohmann::json& ids, int64_t vocab);
 
 }  // namespace deepseek::serve

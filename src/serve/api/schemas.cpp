@@ -1,38 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/api/api.h"
+#include "serve/api/schema_terms.h"
+#include "serve/batches/batch_routes.h"
 
 namespace deepseek::serve {
 namespace {
 
 using nlohmann::json;
-
-json nullable(json schema) {
-  schema["type"] = json::array({schema["type"], "null"});
-  return schema;
-}
-
-json integer(int64_t least, int64_t most) {
-  return nullable({{"type", "integer"}, {"minimum", least}, {"maximum", most}});
-}
-
-json number(double least, double most) {
-  return nullable({{"type", "number"}, {"minimum", least}, {"maximum", most}});
-}
-
-json text(int64_t longest = int64_t{1} << 40) {
-  return nullable({{"type", "string"}, {"maxLength", longest}});
-}
-
-json flag() { return nullable({{"type", "boolean"}}); }
-json object() { return nullable({{"type", "object"}}); }
-
-json one_of_words(const std::vector<std::string>& words) {
-  json values = words;
-  values.push_back(nullptr);
-  return {{"type", json::array({"string", "null"})}, {"enum", values}};
-}
-
-constexpr int64_t most_tokens = 1'000'000'000;
+using namespace terms;
 
 /// Sampling, limits and scores.
 json common_fields() {
@@ -84,10 +59,6 @@ json common_fields() {
                                     {"required", json::array({"type"})},
                                     {"properties", {{"type", {{"type", "string"}}}}}})},
   };
-}
-
-json body(json fields, json required) {
-  return {{"type", "object"}, {"required", std::move(required)}, {"properties", std::move(fields)}};
 }
 
 json message_schema() {
@@ -174,15 +145,30 @@ json chat_fields() {
   return fields;
 }
 
-json completion_fields() {
-  json fields = common_fields();
+/// A text or token ids, one or several.
+json texts_or_ids() {
   const json ids = {{"type", "array"}, {"items", {{"type", "integer"}}}};
-  fields["prompt"] = {
+  return {
       {"anyOf", json::array({{{"type", "string"}},
                              ids,
                              {{"type", "array"},
                               {"maxItems", 2048},
                               {"items", {{"anyOf", json::array({{{"type", "string"}}, ids})}}}}})}};
+}
+
+json embedding_fields() {
+  return {{"model", text(512)},
+          {"input", texts_or_ids()},
+          {"encoding_format", one_of_words({"float", "base64"})},
+          {"dimensions", integer(1, most_tokens)},
+          {"pooling", one_of_words({"mean", "last"})},
+          {"normalize", flag()},
+          {"user", text(1024)}};
+}
+
+json completion_fields() {
+  json fields = common_fields();
+  fields["prompt"] = texts_or_ids();
   fields["suffix"] = text();
   fields["echo"] = flag();
   fields["best_of"] = integer(1, 128);
@@ -193,10 +179,12 @@ json completion_fields() {
 }  // namespace
 
 void add_request_schemas(SchemaSet& schemas) {
+  add_batch_schemas(schemas);
   schemas.add("Message", message_schema());
   schemas.add("Tool", tool_schema());
   schemas.add("ChatRequest", body(chat_fields(), json::array({"messages"})));
   schemas.add("CompletionRequest", body(completion_fields(), json::array({"prompt"})));
+  schemas.add("EmbeddingRequest", body(embedding_fields(), json::array({"input"})));
   schemas.add("TokenizeRequest", body({{"model", text(512)},
                                        {"prompt", text()},
                                        {"content", text()},
@@ -212,6 +200,9 @@ void add_request_schemas(SchemaSet& schemas) {
                    json::array({"tokens"})));
   schemas.add("TemplateRequest", body({{"model", text(512)}, {"messages", messages_schema()}},
                                       json::array({"messages"})));
+  add_messages_schemas(schemas);
+  add_ollama_schemas(schemas);
+  add_responses_schemas(schemas);
   schemas.check();
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/api/api.h"
+#include "serve/api/chat_messages.h"
 #include "serve/api/chat_prompt.h"
 #include "serve/api/request_fields.h"
 #include "serve/http/request_error.h"
@@ -12,14 +13,15 @@ using nlohmann::ordered_json;
 
 ordered_json chat_of(const HttpRequest& http, ChatInput& input) {
   const ordered_json body = ordered_json::parse(http.body);
-  input.messages = body["messages"];
+  input.messages = neutral_messages(body["messages"]);
   if (body.contains("tools") && body["tools"].is_array()) input.tools = body["tools"];
   return body;
 }
 
 HttpReply tokenize(const std::shared_ptr<ApiContext>& context, const HttpRequest& http) {
   const json body = checked_body(http, "TokenizeRequest", context->schemas);
-  const std::shared_ptr<ModelHost> host = context->host(body.value("model", ""));
+  const std::shared_ptr<ModelHost> host =
+      context->host(field<std::string>(body, "model").value_or(""));
   std::vector<int32_t> ids;
   if (body.contains("messages")) {
     ChatInput input;
@@ -43,7 +45,8 @@ HttpReply tokenize(const std::shared_ptr<ApiContext>& context, const HttpRequest
 
 HttpReply detokenize(const std::shared_ptr<ApiContext>& context, const HttpRequest& http) {
   const json body = checked_body(http, "DetokenizeRequest", context->schemas);
-  const std::shared_ptr<ModelHost> host = context->host(body.value("model", ""));
+  const std::shared_ptr<ModelHost> host =
+      context->host(field<std::string>(body, "model").value_or(""));
   std::vector<int32_t> ids;
   for (const json& id : body["tokens"]) {
     const int64_t value = id.get<int64_t>();
@@ -79,7 +82,8 @@ HttpReply tokenizer_info(const std::shared_ptr<ApiContext>& context, const HttpR
 
 HttpReply apply_template(const std::shared_ptr<ApiContext>& context, const HttpRequest& http) {
   const json body = checked_body(http, "TemplateRequest", context->schemas);
-  const std::shared_ptr<ModelHost> host = context->host(body.value("model", ""));
+  const std::shared_ptr<ModelHost> host =
+      context->host(field<std::string>(body, "model").value_or(""));
   ChatInput input;
   chat_of(http, input);
   const ChatPrompt prompt = chat_prompt(*host, std::move(input));

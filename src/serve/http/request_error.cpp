@@ -104,18 +104,25 @@ Json openai_fields(const RequestError& error) {
           {"code", details.code.empty() ? std::string(row.code) : details.code}};
 }
 
+/// For a body that has no place for the field: it is named before the message, unless that names
+/// it.
+std::string message_naming_field(const RequestError& error) {
+  std::string message = error.what();
+  const std::string& param = error.details().param;
+  if (param.empty() || message.find(param) != std::string::npos) return message;
+  return param + ": " + message;
+}
+
 Json body_json(const RequestError& error, ErrorDialect dialect, std::string_view request_id) {
   switch (dialect) {
-    case ErrorDialect::anthropic: {
-      const std::string& own = error.details().type;
-      const std::string type =
-          own.empty() ? std::string(row_of(error.status()).anthropic_type) : own;
+    case ErrorDialect::anthropic:
       return {{"type", "error"},
-              {"error", {{"type", type}, {"message", error.what()}}},
+              {"error",
+               {{"type", std::string(row_of(error.status()).anthropic_type)},
+                {"message", message_naming_field(error)}}},
               {"request_id", text_or_null(request_id)}};
-    }
     case ErrorDialect::ollama:
-      return {{"error", error.what()}};
+      return {{"error", message_naming_field(error)}};
     case ErrorDialect::openai:
     case ErrorDialect::responses:
       break;

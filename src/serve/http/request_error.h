@@ -27,7 +27,7 @@ class RequestError : public Error {
   struct Details {
     std::string param = {};  // "messages[0].content"; empty: null in the body
     std::string code = {};   // "context_length_exceeded"; empty: that of the status
-    std::string type = {};   // empty: that of the status
+    std::string type = {};   // OpenAI's and DeepSeek's; empty: that of the status
     /// When to try again. Given or not, 429 and 503 carry Retry-After.
     std::optional<int64_t> retry_after_ms = {};
     /// Of x-should-retry; unset: true for 408, 429, 500, 502, 503, 504, false for the rest.

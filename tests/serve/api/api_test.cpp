@@ -2,6 +2,7 @@
 // The whole server over a socket, on a tiny model of random weights.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 #include <thread>
 
@@ -204,6 +205,53 @@ TEST_F(Api, EchoScoresEveryTokenOfThePrompt) {
   const json several = answer("/v1/completions", {{"prompt", {"he", "x", "y"}}, {"max_tokens", 3}});
   EXPECT_EQ(several["choices"].size(), 3u);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(several["choices"][i]["index"], i);
+}
+
+TEST_F(Api, NullIsAsIfItWereNotThere) {
+  const json function = {
+      {"name", "look"}, {"description", nullptr}, {"strict", nullptr}, {"parameters", nullptr}};
+  const json called = {{"name", "look"}, {"arguments", nullptr}};
+  const json body = chat(
+      {{"model", nullptr},
+       {"stream", nullptr},
+       {"thinking", {{"type", nullptr}}},
+       {"tools", {{{"type", "function"}, {"function", function}}}},
+       {"messages",
+        {{{"role", "user"}, {"content", {{{"type", "text"}, {"text", nullptr}}}}},
+         {{"role", "assistant"}, {"content", nullptr}, {"tool_calls", {{{"function", called}}}}},
+         {{"role", "tool"}, {"tool_call_id", nullptr}, {"content", "deep"}},
+         {{"role", "assistant"}, {"content", "so"}, {"prefix", nullptr}}}}});
+  EXPECT_EQ(answer("/v1/chat/completions", body)["model"], "tiny");
+  EXPECT_EQ(answer("/tokenize", {{"model", nullptr}, {"messages", body["messages"]}})["tokens"],
+            answer("/apply-template", {{"messages", body["messages"]}})["tokens"]);
+  EXPECT_EQ(
+      answer("/v1/completions", {{"model", nullptr}, {"prompt", "he"}, {"max_tokens", 1}})["model"],
+      "tiny");
+}
+
+TEST_F(Api, TheBestOfSeveralAreAnswered) {
+  json body = {{"prompt", "he"}, {"max_tokens", 8}, {"seed", 3}, {"logprobs", 0}, {"n", 4}};
+  const json all = answer("/v1/completions", body);
+  std::vector<double> means;
+  for (const json& choice : all["choices"]) {
+    double sum = 0;
+    for (const json& score : choice["logprobs"]["token_logprobs"]) sum += score.get<double>();
+    means.push_back(sum / double(choice["logprobs"]["token_logprobs"].size()));
+  }
+  const auto best = size_t(std::ranges::max_element(means) - means.begin());
+  body.erase("logprobs");
+  body.update({{"n", 1}, {"best_of", 4}});
+  const json one = answer("/v1/completions", body);
+  ASSERT_EQ(one["choices"].size(), 1U);
+  EXPECT_EQ(one["choices"][0]["index"], 0);
+  EXPECT_EQ(one["choices"][0]["text"], all["choices"][best]["text"]);
+  EXPECT_TRUE(one["choices"][0]["logprobs"].is_null());
+  EXPECT_EQ(one["usage"]["completion_tokens"], all["usage"]["completion_tokens"]);
+  body["stream"] = true;
+  expect_error(body, 422, "best_of", "stream", "/v1/completions");
+  body["stream"] = false;
+  body["n"] = 5;
+  expect_error(body, 422, "best_of", "at least n", "/v1/completions");
 }
 
 TEST_F(Api, TokensTemplatesAndModels) {
