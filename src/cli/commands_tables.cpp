@@ -70,7 +70,8 @@ constexpr Command rows[] = {
     {"serve", "[MODEL]",
      "host port listen url-prefix tls-cert tls-key api-key api-key-file force-public cors-origin "
      "allowed-host model-name model-alias strict-replay access-log drain-seconds max-running "
-     "max-waiting prefix-cache cache-disk cache-disk-bytes data-path store-url prices otlp-endpoint threads cpu ctx "
+     "max-waiting prefix-cache cache-disk cache-disk-bytes files-bytes data-path store-url prices "
+     "otlp-endpoint threads cpu ctx "
      "cache-bytes adapter precision",
      "deepseek serve\n"
      "deepseek serve MODEL --port 8000 --api-key-file keys.txt --host 0.0.0.0\n"

@@ -46,6 +46,11 @@ constexpr std::array rows{
                "--threads {}: this process may run on {} CPUs; that many are used",
                "--threads {}：本进程可用 {} 个 CPU，按此数运行"},
 
+    MessageRow{
+        "list.unfinished",
+        "{}: a download broke off after {}; 'deepseek pull' with the same name goes on, "
+        "'deepseek rm' frees it",
+        "{}：下载中断，已下载 {}；用同样的名字运行 deepseek pull 可继续，deepseek rm 可删除"},
     MessageRow{"list.empty", "the model cache {} is empty", "模型缓存 {} 为空"},
     MessageRow{"rm.question", "Delete {} ({} files, {})? [y/N]", "删除 {}（{} 个文件，{}）？[y/N]"},
     MessageRow{"rm.kept", "nothing was deleted", "未删除任何内容"},

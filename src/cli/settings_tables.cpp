@@ -57,6 +57,7 @@ constexpr std::array rows{
     Setting{"prefix-cache", "", Kind::boolean, Scope::lasting, "true"},
     Setting{"cache-disk", "DIR", Kind::path, Scope::lasting},
     Setting{"cache-disk-bytes", "SIZE", Kind::size, Scope::lasting, "8GiB"},
+    Setting{"files-bytes", "SIZE", Kind::size, Scope::lasting, "10GiB"},
     Setting{"otlp-endpoint", "URL", Kind::text, Scope::lasting},
     // The store of the server.
     Setting{"data-path", "DIR", Kind::path, Scope::lasting},

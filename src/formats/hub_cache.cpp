@@ -98,6 +98,13 @@ uint64_t size_of(const fs::path& path) {
   return error ? 0 : uint64_t(size);
 }
 
+uint64_t unfinished_bytes_of(const fs::path& model) {
+  uint64_t total = 0;
+  for (const fs::path& blob : entries(model / "blobs"))
+    if (blob.extension() == ".incomplete") total += size_of(blob);
+  return total;
+}
+
 uint64_t remove_unreferenced_blobs(const fs::path& model) {
   std::set<fs::path> used;
   for (const fs::path& file : files_below(model / "snapshots")) {
@@ -151,7 +158,11 @@ fs::path HubCache::model_folder(const std::string& repo) const {
 }
 
 HubSnapshot HubCache::read_snapshot(const std::string& repo, const fs::path& folder) const {
-  HubSnapshot snapshot{repo, folder.filename().string(), folder, {}};
+  HubSnapshot snapshot{.repo = repo,
+                       .commit = folder.filename().string(),
+                       .folder = folder,
+                       .files = {},
+                       .unfinished_bytes = unfinished_bytes_of(model_folder(repo))};
   for (const fs::path& path : files_below(folder)) {
     std::error_code missing;
     if (!fs::is_regular_file(path, missing)) continue;
@@ -170,7 +181,11 @@ std::vector<HubSnapshot> HubCache::models() const {
       continue;
     }
     std::vector<fs::path> snapshots = entries(folder / "snapshots");
-    if (snapshots.empty()) continue;
+    if (snapshots.empty()) {
+      const uint64_t unfinished = unfinished_bytes_of(folder);
+      if (unfinished > 0) found.push_back({*repo, "", folder, {}, unfinished});
+      continue;
+    }
     const auto newest = std::max_element(
         snapshots.begin(), snapshots.end(), [](const fs::path& a, const fs::path& b) {
           std::error_code ignored;

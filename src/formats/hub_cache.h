@@ -22,6 +22,9 @@ struct HubSnapshot {
   std::string repo, commit;
   std::filesystem::path folder;
   std::vector<HubFile> files;  // sorted by name
+  /// Of files whose download broke off, at any commit. A model may consist of nothing else: then
+  /// it has no commit, and `folder` is the model's.
+  uint64_t unfinished_bytes = 0;
   uint64_t size_bytes() const;
   std::vector<std::string> names() const;
 };
@@ -39,7 +42,8 @@ class HubCache {
   /// root/models--org--name. Throws invalid_input unless is_repo_name(repo).
   std::filesystem::path model_folder(const std::string& repo) const;
 
-  /// Every model, at the commit that refs/main names, else at the newest snapshot.
+  /// Every model, at the commit that refs/main names, else at the newest snapshot; also one of
+  /// which only a part of the first file has arrived.
   std::vector<HubSnapshot> models() const;
   /// `revision`: a branch, a tag or a commit. Absent when nothing of it is in the cache.
   std::optional<HubSnapshot> find(const std::string& repo,

@@ -12,7 +12,11 @@ namespace deepseek {
 class JsonField {
  public:
   JsonField(const nlohmann::json& value, std::string where)
-      : value_(&value), where_(std::move(where)) {}
+      : JsonField(value, std::move(where), ".") {}
+  /// The whole of a file.
+  static JsonField of_file(const nlohmann::json& value, std::string file) {
+    return {value, std::move(file), ": "};
+  }
 
   const nlohmann::json& value() const { return *value_; }
   const std::string& where() const { return where_; }
@@ -23,7 +27,7 @@ class JsonField {
     static const nlohmann::json absent;
     if (!value_->is_object()) mismatch("an object");
     const auto at = value_->find(key);
-    return {at == value_->end() ? absent : *at, concat(where_, ".", printable(key))};
+    return {at == value_->end() ? absent : *at, concat(where_, separator_, printable(key))};
   }
   size_t size() const {
     if (!value_->is_array()) mismatch("a list");
@@ -54,8 +58,12 @@ class JsonField {
   }
 
  private:
+  JsonField(const nlohmann::json& value, std::string where, const char* separator)
+      : value_(&value), where_(std::move(where)), separator_(separator) {}
+
   const nlohmann::json* value_;
   std::string where_;
+  const char* separator_;  // before the name of a member
 };
 
 }  // namespace deepseek

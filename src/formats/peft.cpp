@@ -32,7 +32,14 @@ Tensor side(const SafetensorsFile& file, const SafetensorsEntry& entry, size_t r
                   rank_axis == 0 ? concat('[', rank, ", inputs]") : concat("[outputs, ", rank, ']'),
                   " for the rank of adapter_config.json, got ", shape_text(entry.shape),
                   "; the files are of different adapters"));
-  return file.tensor(entry);
+  const Tensor values = file.tensor(entry);
+  const Tensor floats = values.to_f32();
+  for (const float value : floats.values())
+    if (!std::isfinite(value))
+      refuse(file, entry.name,
+             concat("expected finite numbers, got ", value,
+                    "; the training that made it has diverged"));
+  return values;
 }
 
 }  // namespace
@@ -63,6 +70,10 @@ PeftAdapter read_peft_adapter(const std::filesystem::path& folder) {
     (is_a ? pair.a : pair.b) = side(file, entry, is_a ? 0 : 1, rank);
     const double divisor = config.use_rslora ? std::sqrt(double(rank)) : double(rank);
     pair.scale = static_cast<float>(config.alpha_of(module) / divisor);
+    if (!std::isfinite(pair.scale))
+      fail(ErrorKind::bad_file, (folder / "adapter_config.json").string(), ": alpha of ",
+           printable(module), ": expected one that a float can hold, got ",
+           config.alpha_of(module));
   }
   for (const auto& [module, pair] : adapter.pairs)
     if (!pair.a.defined() || !pair.b.defined())

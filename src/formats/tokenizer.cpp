@@ -35,10 +35,12 @@ class PlainRanges {
 
 class Encoding : public PreTokenizer::Sink {
  public:
-  Encoding(const TokenizerParts& parts, EncodeScratch& scratch, std::vector<int32_t>& ids)
-      : parts_(parts), scratch_(scratch), ids_(ids) {}
+  Encoding(const TokenizerParts& parts, EncodeScratch& scratch, std::vector<int32_t>& ids,
+           const ProgressSink& progress)
+      : parts_(parts), scratch_(scratch), ids_(ids), progress_(progress) {}
 
   void run(std::string_view text, const PlainRanges& plain) {
+    total_bytes_ = text.size();
     scratch_.regex.start(text.size());
     const auto allowed = [&](size_t begin, size_t end) { return !plain.touch(begin, end); };
     split(parts_.literal, text, allowed, [&](size_t begin, size_t end) {
@@ -53,9 +55,20 @@ class Encoding : public PreTokenizer::Sink {
     });
   }
 
-  void piece(std::string_view text) override { parts_.bpe->encode(text, ids_, scratch_.bpe); }
+  void piece(std::string_view text) override {
+    parts_.bpe->encode(text, ids_, scratch_.bpe);
+    done_bytes_ += text.size();
+    if (done_bytes_ >= next_report_) report();
+  }
 
  private:
+  void report() {
+    next_report_ = done_bytes_ + report_bytes;
+    if (progress_)
+      progress_({"tokenizing", int64_t(std::min(done_bytes_, total_bytes_)), int64_t(total_bytes_),
+                 "bytes"});
+  }
+
   void run_normalized(std::string_view text, size_t offset, const PlainRanges& plain) {
     const auto allowed = [&](size_t begin, size_t end) {
       return !plain.touch(offset + begin, offset + end);
@@ -77,18 +90,23 @@ class Encoding : public PreTokenizer::Sink {
     if (done < text.size()) take(done, text.size());
   }
 
+  static constexpr size_t report_bytes = size_t{4} << 20;
+
   const TokenizerParts& parts_;
   EncodeScratch& scratch_;
   std::vector<int32_t>& ids_;
+  const ProgressSink& progress_;
+  size_t total_bytes_ = 0, done_bytes_ = 0, next_report_ = report_bytes;
 };
 
 std::vector<int32_t> encode_text(const TokenizerParts& parts, std::string_view text,
-                                 const PlainRanges& plain, bool add_special) {
+                                 const PlainRanges& plain, bool add_special,
+                                 const ProgressSink& progress) {
   std::vector<int32_t> ids;
   ids.reserve(text.size() / 4 + 8);
   if (add_special) ids = parts.before;
   std::unique_ptr<EncodeScratch> scratch = parts.take_scratch();
-  Encoding(parts, *scratch, ids).run(text, plain);
+  Encoding(parts, *scratch, ids, progress).run(text, plain);
   parts.give_back(std::move(scratch));
   if (add_special) ids.insert(ids.end(), parts.after.begin(), parts.after.end());
   return ids;
@@ -125,14 +143,15 @@ Tokenizer Tokenizer::from_vocabulary(const GgufVocabulary& vocabulary, const std
 
 std::vector<int32_t> Tokenizer::encode(std::string_view text, const EncodeOptions& options) const {
   const TextSpan span{text, options.parse_special};
-  return encode({&span, 1}, options.add_special);
+  return encode({&span, 1}, options.add_special, options.progress);
 }
 
-std::vector<int32_t> Tokenizer::encode(std::span<const TextSpan> spans, bool add_special) const {
+std::vector<int32_t> Tokenizer::encode(std::span<const TextSpan> spans, bool add_special,
+                                       const ProgressSink& progress) const {
   PlainRanges plain;
   if (spans.size() == 1 && is_valid_utf8(spans[0].text)) {
     if (!spans[0].parse_special) plain.add(0, spans[0].text.size());
-    return encode_text(*parts_, spans[0].text, plain, add_special);
+    return encode_text(*parts_, spans[0].text, plain, add_special, progress);
   }
   std::string text;
   for (const TextSpan& span : spans) {
@@ -140,7 +159,7 @@ std::vector<int32_t> Tokenizer::encode(std::span<const TextSpan> spans, bool add
     text += replace_invalid_utf8(span.text);
     if (!span.parse_special) plain.add(begin, text.size());
   }
-  return encode_text(*parts_, text, plain, add_special);
+  return encode_text(*parts_, text, plain, add_special, progress);
 }
 
 bool Tokenizer::in_table(int64_t id) const {

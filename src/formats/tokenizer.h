@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/progress.h"
+
 namespace deepseek {
 
 struct GgufVocabulary;
@@ -21,6 +23,8 @@ struct EncodeOptions {
   bool parse_special = true;
   /// Adds what the model expects around a text: BOS, EOS.
   bool add_special = false;
+  /// Told the bytes done, a few times a second on one core.
+  ProgressSink progress = {};
 };
 
 struct DecodeOptions {
@@ -58,7 +62,8 @@ class Tokenizer {
   std::vector<int32_t> encode(std::string_view text, const EncodeOptions& options = {}) const;
   /// Ids of the spans' texts put together. Words may reach across spans; a special token counts
   /// only if none of it lies in a span that says not to parse them.
-  std::vector<int32_t> encode(std::span<const TextSpan> spans, bool add_special = false) const;
+  std::vector<int32_t> encode(std::span<const TextSpan> spans, bool add_special = false,
+                              const ProgressSink& progress = {}) const;
 
   /// Text of ids: special tokens kept unless told otherwise, no clean-up of spaces, bytes that are
   /// not UTF-8 as U+FFFD per maximal subpart. Throws invalid_input for an id outside the

@@ -197,8 +197,8 @@ void read_tokenizer_json(std::string_view text, TokenizerParts& parts) {
   parts.tokens.reserve(text.size() / 60, text.size() / 8);
   reader.merges.reserve(text.size() / 60, text.size() / 8);
   json::sax_parse(text, &reader);
-  const JsonField root(reader.root, parts.name);
-  const JsonField model(root["model"].value(), concat(parts.name, ": model"));
+  const JsonField root = JsonField::of_file(reader.root, parts.name);
+  const JsonField model = root["model"];
   if (!model.value().is_object()) model.mismatch("an object");
   parts.tokens.index();
   read_normalizer(root["normalizer"].value(), parts);
@@ -213,7 +213,7 @@ void read_tokenizer_json(std::string_view text, TokenizerParts& parts) {
 void read_tokenizer_config(std::string_view text, const std::string& name,
                            const Tokenizer& tokenizer, TokenizerParts& parts) {
   const json root = parse_json_object(text, name);
-  const JsonField config(root, name);
+  const JsonField config = JsonField::of_file(root, name);
   parts.special.bos = configured_token(config["bos_token"], tokenizer);
   parts.special.eos = configured_token(config["eos_token"], tokenizer);
   parts.special.pad = configured_token(config["pad_token"], tokenizer);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "core/json.h"
 #include "formats/file_hash.h"
 #include "tests/cli/json_schema.h"
@@ -56,6 +58,24 @@ TEST(ModelVerbs, PullListAndRmKeepOneCache) {
   EXPECT_EQ(removed.exit_code, 0) << removed.error;
   EXPECT_TRUE(follows_schema("rm", removed.out));
   EXPECT_EQ(json::parse(removed.out).at("freed_bytes"), 3000);
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "hub/models--org--name"));
+}
+
+TEST(ModelVerbs, ABrokenDownloadIsListedAndCanBeRemoved) {
+  const TemporaryFolder folder;
+  const std::map<std::string, std::string> environment{
+      {"HF_HUB_CACHE", (folder.path() / "hub").string()}};
+  const std::filesystem::path blobs = folder.path() / "hub/models--org--name/blobs";
+  std::filesystem::create_directories(blobs);
+  std::ofstream(blobs / "abc.incomplete") << std::string(500, 'w');
+  const Outcome listed = run_deepseek({{"list", "--json"}, "", environment});
+  EXPECT_TRUE(follows_schema("list", listed.out));
+  EXPECT_EQ(json::parse(listed.out).at("models").at(0).at("unfinished_bytes"), 500);
+  const Outcome shown = run_deepseek({{"list"}, "", environment});
+  EXPECT_NE(shown.error.find("org/name: a download broke off after 500"), std::string::npos)
+      << shown.error;
+  const Outcome removed = run_deepseek({{"rm", "org/name", "--yes", "--json"}, "", environment});
+  EXPECT_EQ(json::parse(removed.out).at("freed_bytes"), 500) << removed.error;
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "hub/models--org--name"));
 }
 

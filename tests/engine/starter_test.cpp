@@ -107,7 +107,14 @@ TEST_P(Starter, ItsDistributionAfterAPromptIsTheReferences) {
   }
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool sanitized = true;
+#else
+constexpr bool sanitized = false;
+#endif
+
 TEST_P(Starter, ItsPerplexityIsTheReferences) {
+  if (sanitized) GTEST_SKIP() << "thousands of tokens: the optimised build's to check";
   const auto& golden = golden_["perplexity"];
   const auto windows = golden["windows"].get<std::vector<std::vector<int32_t>>>();
   double sum = 0;

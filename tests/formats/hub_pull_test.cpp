@@ -139,8 +139,12 @@ TEST_F(HubPull, ALaterCallResumesWhatAnEarlierOneLeft) {
   };
   remote.retries = 1;
   refusal("org/name", ErrorKind::network);
+  ASSERT_EQ(cache.models().size(), 1u);
+  EXPECT_EQ(cache.models()[0].repo, "org/name");
+  EXPECT_EQ(cache.models()[0].unfinished_bytes, 50000u);
   broken = false;
   EXPECT_EQ(content(pull("org/name"), "m.gguf"), weights);
+  EXPECT_EQ(cache.models()[0].unfinished_bytes, 0u);
   EXPECT_EQ(server.requests().back().first_byte(), 50000u);
 }
 

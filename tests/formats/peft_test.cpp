@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "formats/json.h"
 #include "formats/peft_config.h"
@@ -147,12 +148,24 @@ TEST(Peft, TensorsThatDoNotFitAreRefusedByName) {
   tensors[q_name + ".lora_B.weight"] = Tensor::zeros({6, 4}, DType::i32);
   expect(tensors, ErrorKind::bad_file, {"lora_B", "got I32"});
   tensors = good_tensors();
+  tensors[q_name + ".lora_B.weight"].values()[5] = std::numeric_limits<float>::quiet_NaN();
+  expect(tensors, ErrorKind::bad_file, {"lora_B", "expected finite numbers, got nan"});
+  tensors = good_tensors();
   tensors[q_name + ".lora_magnitude_vector"] = Tensor::zeros({6});
   expect(tensors, ErrorKind::unsupported, {"lora_magnitude_vector"});
   tensors = good_tensors();
   tensors["model.layers.0.self_attn.q_proj.lora_A.weight"] = Tensor::zeros({4, 8});
   expect(tensors, ErrorKind::unsupported, {"base_model.model."});
   expect({}, ErrorKind::bad_file, {"no tensor"});
+}
+
+TEST(Peft, AScaleBeyondAFloatIsRefused) {
+  const testing::TemporaryFolder folder;
+  nlohmann::json config = good_config();
+  config["lora_alpha"] = 1e300;
+  put(folder, config, good_tensors());
+  testing::expect_refusal([&] { read_peft_adapter(folder.path()); }, ErrorKind::bad_file,
+                          {"adapter_config.json: alpha of ", "q_proj"});
 }
 
 TEST(Peft, MissingFilesAreNamed) {

@@ -35,6 +35,21 @@ TEST(Tokenizer, DecodingGivesTheTextBack) {
   EXPECT_EQ(tokenizer.decode(tokenizer.encode(broken)), replace_invalid_utf8(broken));
 }
 
+TEST(Tokenizer, ProgressIsToldInALongText) {
+  std::string text;
+  while (text.size() < (size_t{10} << 20)) text += "the lamp ";
+  std::vector<int64_t> done;
+  EncodeOptions options;
+  options.progress = [&](const Progress& progress) {
+    EXPECT_EQ(progress.total, int64_t(text.size()));
+    done.push_back(progress.done);
+  };
+  tiny_tokenizer().encode(text, options);
+  ASSERT_EQ(done.size(), 2u);
+  EXPECT_LT(done[0], done[1]);
+  EXPECT_LE(done[1], int64_t(text.size()));
+}
+
 TEST(Tokenizer, StreamingShowsWholeCharactersOnly) {
   const Tokenizer tokenizer = tiny_tokenizer();
   // Texts as tokens of one byte and of many; then tokens in any order.

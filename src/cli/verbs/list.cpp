@@ -50,6 +50,7 @@ int run_list(const Flags&, Console& console) {
                                 {"commit", model.commit},
                                 {"format", format_of(model)},
                                 {"size_bytes", model.size_bytes()},
+                                {"unfinished_bytes", model.unfinished_bytes},
                                 {"path", model.folder.string()},
                                 {"files", model.names()}});
     console.line(page.dump());
@@ -64,6 +65,9 @@ int run_list(const Flags&, Console& console) {
     rows.push_back(
         {model.repo, concat(model.files.size()), size_text(model.size_bytes()), format_of(model)});
   print_table(rows, console);
+  for (const HubSnapshot& model : models)
+    if (model.unfinished_bytes > 0)
+      console.notice(console.say("list.unfinished", model.repo, size_text(model.unfinished_bytes)));
   return 0;
 }
 

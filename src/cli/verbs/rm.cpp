@@ -48,6 +48,7 @@ int run_rm(const Flags& flags, Console& console) {
   for (const HubFile& file : model.files)
     if (files.empty() || std::find(files.begin(), files.end(), file.name) != files.end())
       size_bytes += file.size_bytes;
+  if (files.empty()) size_bytes += model.unfinished_bytes;
   const size_t count = files.empty() ? model.files.size() : files.size();
   if (!flags.on("yes") &&
       !agreed(console.say("rm.question", model.repo, count, size_text(size_bytes)), console)) {

@@ -67,6 +67,7 @@ serve::ModelServerConfig config_of(const Flags& flags, Console& console) {
     for (std::string& key : keys_in(*file)) config.api_keys.push_back(std::move(key));
   config.force_public = flags.on("force-public");
   config.store = served_store(flags);
+  config.files_bytes = *flags.size_bytes("files-bytes");
   config.prices = flags.text("prices").value_or("");
   config.otlp_endpoint = flags.text("otlp-endpoint").value_or("");
   config.access_log = flags.text("access-log").value_or("");

@@ -55,7 +55,8 @@ void print_ids(const Tokenizer& tokenizer, const std::vector<int32_t>& ids, Cons
 }  // namespace
 
 int run_tokenize(const Flags& flags, Console& console) {
-  const EncodeOptions encode{flags.on("parse-special"), flags.on("add-special")};
+  EncodeOptions encode{.parse_special = flags.on("parse-special"),
+                       .add_special = flags.on("add-special")};
   const DecodeOptions decode{flags.on("skip-special")};
   const bool decoding = flags.on("decode");
   if (flags.on("skip-special") && !decoding)
@@ -80,6 +81,7 @@ int run_tokenize(const Flags& flags, Console& console) {
   }
   const std::string input = text_input(flags);
   if (!decoding) {
+    encode.progress = console.progress();
     print_ids(tokenizer, tokenizer.encode(input, encode), console);
     return 0;
   }

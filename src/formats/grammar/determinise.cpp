@@ -74,8 +74,7 @@ class Subsets {
     result.bytes = split(edges);
     for (auto& [call, targets] : calls)
       result.calls.push_back({call[0], call[1], call[2], intern(targets)});
-    for (auto& [token, targets] : symbols)
-      result.symbols.push_back({token, intern(targets)});
+    for (auto& [token, targets] : symbols) result.symbols.push_back({token, intern(targets)});
     return result;
   }
 

@@ -43,6 +43,10 @@ class Accounts : public std::enable_shared_from_this<Accounts> {
     return keys_->check(request, access);
   }
 
+  std::shared_ptr<const KeyHolder> holder(const std::string& owner, const std::string& scope) {
+    return keys_->holder(owner, scope);
+  }
+
   /// Throws RequestError 403 unless the request's key may use the model under this name.
   static void check_model(const HttpRequest& request, const std::string& asked,
                           const std::string& served);
@@ -56,6 +60,8 @@ class Accounts : public std::enable_shared_from_this<Accounts> {
 
   /// Null when there is no store.
   store::Idempotency* idempotency() { return store_ ? &store_->idempotency : nullptr; }
+  store::Files* files() { return store_ ? &store_->files : nullptr; }
+  store::Batches* batches() { return store_ ? &store_->batches : nullptr; }
   store::Responses* responses() { return store_ ? &store_->responses : nullptr; }
   /// 32 random bytes that no client knows, the same after every restart where they can be kept.
   const std::string& secret() const { return secret_; }

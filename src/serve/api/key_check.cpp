@@ -49,7 +49,14 @@ const KeyHolder& holder_of(const HttpRequest& request) {
 }
 
 KeyCheck::KeyCheck(const std::vector<std::string>& keys, store::Keys* stored, std::string secret)
-    : ring_(static_keys(keys), stored), secret_(std::move(secret)) {}
+    : ring_(static_keys(keys), stored), stored_(stored), secret_(std::move(secret)) {
+  for (size_t i = 0; i < keys.size(); ++i)
+    static_owners_.emplace(owner_of_static(keys[i]), concat("static-", i + 1));
+}
+
+std::string KeyCheck::owner_of_static(std::string_view key) const {
+  return "static_" + store::to_hex(store::hmac_sha256(secret_, key)).substr(0, 32);
+}
 
 std::shared_ptr<const KeyHolder> KeyCheck::check(const HttpRequest& request, const Access& access) {
   auto holder = std::make_shared<KeyHolder>();
@@ -67,11 +74,37 @@ std::shared_ptr<const KeyHolder> KeyCheck::check(const HttpRequest& request, con
         {.code = "scope_missing"});
   holder->id = answer.key.id;
   holder->stored = answer.stored;
-  holder->owner = answer.stored
-                      ? answer.key.id
-                      : "static_" + store::to_hex(store::hmac_sha256(secret_, sent)).substr(0, 32);
+  holder->owner = answer.stored ? answer.key.id : owner_of_static(sent);
   holder->key = std::move(answer.key);
   return holder;
+}
+
+std::shared_ptr<const KeyHolder> KeyCheck::holder(const std::string& owner,
+                                                  const std::string& scope) {
+  auto holder = std::make_shared<KeyHolder>();
+  holder->owner = owner;
+  if (owner.empty()) {
+    if (ring_.guards())
+      throw RequestError(401, "requests need an API key by now", {.code = "invalid_api_key"});
+    return holder;
+  }
+  if (const auto fixed = static_owners_.find(owner); fixed != static_owners_.end()) {
+    holder->id = holder->key.id = fixed->second;
+    return holder;
+  }
+  if (stored_ && owner.starts_with("key_")) {
+    holder->key = stored_->find(owner);
+    const std::string_view state = holder->key.state(store::system_clock_ms());
+    if (state != "active")
+      throw RequestError(401, concat("the API key is ", state), {.code = "invalid_api_key"});
+    if (!holder->key.has_scope(scope))
+      throw RequestError(403, concat("the API key lacks the scope '", scope, "'"),
+                         {.code = "scope_missing"});
+    holder->id = holder->key.id;
+    holder->stored = true;
+    return holder;
+  }
+  throw RequestError(401, "the API key is not known any more", {.code = "invalid_api_key"});
 }
 
 }  // namespace deepseek::serve

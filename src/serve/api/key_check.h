@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,10 +35,17 @@ class KeyCheck {
   /// Who sends `Authorization: Bearer KEY` or `x-api-key: KEY`. Throws RequestError 401 when a key
   /// is needed and none that holds is sent, 403 when it lacks the scope.
   std::shared_ptr<const KeyHolder> check(const HttpRequest& request, const Access& access);
+  /// Who `owner` is now: for work that goes on after the request that began it. Throws RequestError
+  /// 401 when its key holds no more, 403 when it lacks the scope.
+  std::shared_ptr<const KeyHolder> holder(const std::string& owner, const std::string& scope);
 
  private:
+  std::string owner_of_static(std::string_view key) const;
+
   store::KeyRing ring_;
+  store::Keys* stored_;
   std::string secret_;
+  std::map<std::string, std::string> static_owners_;  // to their keys' ids
 };
 
 }  // namespace deepseek::serve

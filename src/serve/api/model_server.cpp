@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -12,6 +13,8 @@
 #include "core/json.h"
 #include "deepseek/deepseek.h"
 #include "serve/api/api.h"
+#include "serve/batches/batch_routes.h"
+#include "serve/batches/batch_runner.h"
 #include "serve/http/access_log.h"
 #include "serve/http/request_error.h"
 #include "serve/http/schema_openapi.h"
@@ -22,6 +25,10 @@ namespace deepseek::serve {
 namespace {
 
 using nlohmann::ordered_json;
+
+/// What batches may ask for.
+constexpr std::string_view batch_endpoints[] = {"/v1/chat/completions", "/v1/completions",
+                                                "/v1/embeddings", "/v1/responses"};
 
 /// Feeds the histograms.
 class MetricsObserver : public SchedulerObserver {
@@ -94,6 +101,7 @@ struct ModelServer::Impl {
   ~Impl() {
     if (server_) server_->stop();
     if (loader_.joinable()) loader_.join();
+    runner_.reset();
     // Sessions hold the model: they go before it.
     context_->pump.stop();
   }
@@ -106,6 +114,25 @@ struct ModelServer::Impl {
                             .notice = [this](const std::string& line) { log_.notice(line); }};
     if (config_.scheduler.disk) accounts.secret_folder = config_.scheduler.disk->folder;
     return std::make_shared<Accounts>(std::move(accounts));
+  }
+
+  /// Batches go through the same handlers as what clients send.
+  void start_batches(const Router& router) {
+    if (!accounts_->files()) return;
+    BatchRunner::Options options;
+    for (const Route& route : router.routes())
+      if (std::ranges::find(batch_endpoints, route.pattern) != std::end(batch_endpoints))
+        options.routes.push_back(route);
+    options.principal = [this](const std::string& owner) {
+      return accounts_->holder(owner, inference_scope);
+    };
+    options.paused = [this] { return !loaded_ || server_->draining(); };
+    options.notice = [this](const std::string& line) { log_.notice(line); };
+    runner_ = std::make_unique<BatchRunner>(std::move(options), *accounts_->batches(),
+                                            *accounts_->files());
+    desk_->batches = accounts_->batches();
+    desk_->serves = [this](const std::string& endpoint) { return runner_->serves(endpoint); };
+    desk_->wake = [this] { runner_->wake(); };
   }
 
   std::shared_ptr<ModelHost> host(const std::string& name) {
@@ -132,6 +159,12 @@ struct ModelServer::Impl {
     add_balance_routes(router, context_);
     add_token_routes(router, context_);
     add_model_routes(router, context_);
+    const FileAccess access{.files = accounts_->files(),
+                            .limit_bytes = config_.files_bytes,
+                            .owner = [](const HttpRequest& http) { return holder_of(http).owner; },
+                            .scope = inference_scope};
+    add_file_routes(router, access);
+    add_batch_routes(router, desk_, access, context_->schemas);
     add_operations_routes(router,
                           {.readiness = [this] { return readiness(); },
                            .startup = [this] { return startup_page(); },
@@ -162,7 +195,9 @@ struct ModelServer::Impl {
       if (exporter_) exporter_->add(record);
     };
     hooks.notice = [this](const std::string& line) { log_.notice(line); };
+    const Router routes = router;
     server_ = std::make_unique<HttpServer>(config_.http, std::move(router), std::move(hooks));
+    start_batches(routes);
   }
 
   void load() {
@@ -235,6 +270,8 @@ struct ModelServer::Impl {
   ModelMetrics model_metrics_;
   HttpMetrics http_metrics_;
   std::shared_ptr<ApiContext> context_;
+  std::shared_ptr<BatchDesk> desk_ = std::make_shared<BatchDesk>();
+  std::unique_ptr<BatchRunner> runner_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::shared_ptr<ModelHost> host_;

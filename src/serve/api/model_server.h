@@ -33,10 +33,11 @@ struct ModelServerConfig {
   std::vector<std::string> api_keys;  // static ones; without any key at all everyone may
   /// Where keys, balances and the ledger are kept; none: static keys alone, nothing is counted.
   std::optional<store::StoreLocation> store;
-  std::filesystem::path prices;      // price file; empty: everything is free
-  std::string otlp_endpoint;         // collector of traces; empty: none
-  bool force_public = false;         // listen beyond this machine without keys
-  std::filesystem::path access_log;  // empty: standard error
+  int64_t files_bytes = int64_t{10} << 30;  // of uploaded files, kept in the store's data_path
+  std::filesystem::path prices;             // price file; empty: everything is free
+  std::string otlp_endpoint;                // collector of traces; empty: none
+  bool force_public = false;                // listen beyond this machine without keys
+  std::filesystem::path access_log;         // empty: standard error
   bool log_requests = true;
   /// The worker counts as stuck when it has work and completed no step for so long.
   std::chrono::seconds stuck_after{120};

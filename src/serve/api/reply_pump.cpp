@@ -17,11 +17,15 @@ void ReplyPump::stop() {
   wake_.notify_all();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
-  std::unordered_set<std::shared_ptr<ReplySession>> left;
-  std::deque<std::shared_ptr<ReplySession>> waiting;
-  const std::lock_guard lock(mutex_);
-  left.swap(live_);
-  waiting.swap(queue_);
+  // Tickets may still call: each round drops what they put into the queue during the last.
+  for (bool any = true; any;) {
+    std::unordered_set<std::shared_ptr<ReplySession>> left;
+    std::deque<std::shared_ptr<ReplySession>> waiting;
+    const std::lock_guard lock(mutex_);
+    left.swap(live_);
+    waiting.swap(queue_);
+    any = !left.empty() || !waiting.empty();
+  }
 }
 
 void ReplyPump::run(const std::shared_ptr<ReplySession>& session, Ticket ticket) {
@@ -34,14 +38,20 @@ void ReplyPump::run(const std::shared_ptr<ReplySession>& session, Ticket ticket)
     live_.insert(session);
   }
   session->ticket_->on_ready([this, weak] {
-    if (auto strong = weak.lock()) wake(std::move(strong));
+    {
+      // Under the lock, so that stop() misses no session; and into the queue also when nothing is
+      // carried any more, since a ticket's own callback must not let go of the last owner.
+      const std::lock_guard lock(mutex_);
+      std::shared_ptr<ReplySession> strong = weak.lock();
+      if (!strong) return;
+      queue_.push_back(std::move(strong));
+    }
+    wake_.notify_one();
   });
 }
 
 void ReplyPump::wake(std::shared_ptr<ReplySession> session) {
   {
-    // Taken even when it waits already or nothing is carried any more: the caller may be the
-    // ticket's own callback, in which the last owner of a session must not let go of it.
     const std::lock_guard lock(mutex_);
     queue_.push_back(std::move(session));
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/api/api.h"
 #include "serve/api/schema_terms.h"
+#include "serve/batches/batch_routes.h"
 
 namespace deepseek::serve {
 namespace {
@@ -178,6 +179,7 @@ json completion_fields() {
 }  // namespace
 
 void add_request_schemas(SchemaSet& schemas) {
+  add_batch_schemas(schemas);
   schemas.add("Message", message_schema());
   schemas.add("Tool", tool_schema());
   schemas.add("ChatRequest", body(chat_fields(), json::array({"messages"})));

@@ -171,6 +171,13 @@ std::vector<FileRecord> Files::list(const std::string& key_id, const std::string
   return files;
 }
 
+int64_t Files::total_bytes() {
+  const Rows rows = database_.read([&](Connection& connection) {
+    return connection.query("SELECT COALESCE(SUM(size_bytes), 0) FROM files");
+  });
+  return rows[0].integer(0);
+}
+
 fs::path Files::content_path(const FileRecord& file) const { return path_of(file.sha256); }
 
 fs::path Files::path_of(const std::string& sha256) const {

@@ -62,6 +62,8 @@ class Files {
   /// Newest first, after the file `after` where one is given.
   std::vector<FileRecord> list(const std::string& key_id, const std::string& purpose,
                                const std::string& after, int64_t limit);
+  /// Of all keys together, as if nothing were there twice.
+  int64_t total_bytes();
   std::filesystem::path content_path(const FileRecord& file) const;
   /// False when the key has no such file.
   bool remove(const std::string& key_id, const std::string& id);

@@ -59,7 +59,7 @@ std::vector<store::LedgerEntry> AccountedServer::charges() {
   return rows;
 }
 
-json AccountedServer::chat(json more) {
+json AccountedServer::chat(const json& more) {
   json body = {{"messages", {{{"role", "user"}, {"content", "he he"}}}},
                {"max_tokens", 16},
                {"seed", 5},

@@ -37,7 +37,7 @@ class AccountedServer : public ::testing::Test {
   static std::string sent(const std::string& secret) {
     return secret.empty() ? "" : "Authorization: Bearer " + secret + "\r\n";
   }
-  static nlohmann::json chat(nlohmann::json more = nlohmann::json::object());
+  static nlohmann::json chat(const nlohmann::json& more = nlohmann::json::object());
   static nlohmann::json error_of(const RawClient::Reply& reply) {
     return nlohmann::json::parse(reply.body).at("error");
   }

@@ -94,6 +94,7 @@ TEST_F(Money, ParallelRequestsNeverOverdraw) {
   const store::NewKey key = key_with(5 * cost + cost / 2);
   std::atomic<int> good{0}, refused{0};
   std::vector<std::thread> clients;
+  clients.reserve(40);
   for (int i = 0; i < 40; ++i)
     clients.emplace_back([&, i] {
       const json body = chat({{"seed", i}, {"stream", i % 2 == 0}});

@@ -117,11 +117,31 @@ bool handles_signals(pid_t process) {
   return false;
 }
 
+/// A server in a process of its own, which never answers GET /plain.
+struct ServerProcess {
+  pid_t id = 0;
+  ListenAddress address;
+  int reports = -1;  // a pipe: its port, then an int for each /plain that came in
+
+  void kill(int signal) const { ::kill(id, signal); }
+  int next_report() const {
+    int value = -1;
+    EXPECT_EQ(::read(reports, &value, sizeof value), ssize_t(sizeof value));
+    return value;
+  }
+  /// Asks for /plain and waits until that is in work.
+  void keep_busy_with(RawClient& client) const {
+    client.get("/plain");
+    next_report();
+  }
+};
+
 /// Runs serve_until_signal in a process of its own.
 template <class Act>
 int exit_status_after(const Act& act, int64_t grace_ms) {
-  int ready[2];
-  if (::pipe(ready) != 0) return -1;
+  int ends[2];
+  if (::pipe(ends) != 0) return -1;
+  const auto report = [&](int value) { (void)!::write(ends[1], &value, sizeof value); };
   const pid_t child = ::fork();
   if (child == 0) {
     bool all_finished = false;
@@ -129,55 +149,53 @@ int exit_status_after(const Act& act, int64_t grace_ms) {
       Mailbox<Exchange> waiting;
       TestServer server([&](Router& router) {
         add_plain_routes(router);
-        router.add({"GET", "/plain", Access::open(),
-                    [&](const Exchange& exchange) { waiting.put(exchange); }});
+        router.add({"GET", "/plain", Access::open(), [&](const Exchange& exchange) {
+                      waiting.put(exchange);
+                      report(0);
+                    }});
       });
-      const int port = server.address().port;
-      (void)!::write(ready[1], &port, sizeof port);
+      report(server.address().port);
       all_finished = serve_until_signal(server.server(), {.grace_ms = grace_ms});
     }
     ::_exit(all_finished ? 10 : 11);
   }
-  int port = 0;
-  EXPECT_EQ(::read(ready[0], &port, sizeof port), ssize_t(sizeof port));
+  ServerProcess process{.id = child, .address = {}, .reports = ends[0]};
+  process.address = {"127.0.0.1", process.next_report()};
   EXPECT_TRUE(eventually([&] { return handles_signals(child); }));
-  act(child, ListenAddress{"127.0.0.1", port});
+  act(process);
   int status = 0;
   ::waitpid(child, &status, 0);
-  ::close(ready[0]);
-  ::close(ready[1]);
+  ::close(ends[0]);
+  ::close(ends[1]);
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 TEST(Drain, SignalsEndTheServer) {
-  EXPECT_EQ(
-      exit_status_after([](pid_t child, const ListenAddress&) { ::kill(child, SIGTERM); }, 20'000),
-      10);
+  EXPECT_EQ(exit_status_after([](const ServerProcess& process) { process.kill(SIGTERM); }, 20'000),
+            10);
   EXPECT_EQ(exit_status_after(
-                [](pid_t child, const ListenAddress& address) {
-                  ::kill(child, SIGHUP);
-                  RawClient client(address);
-                  client.get("/plain");
-                  EXPECT_EQ(RawClient(address).ask("/nowhere").status, 404);
-                  ::kill(child, SIGINT);
+                [](const ServerProcess& process) {
+                  process.kill(SIGHUP);
+                  RawClient client(process.address);
+                  process.keep_busy_with(client);
+                  EXPECT_EQ(RawClient(process.address).ask("/nowhere").status, 404);
+                  process.kill(SIGINT);
                   EXPECT_EQ(client.reply().status, 503) << "cut after its grace";
                 },
                 50),
             11);
-  EXPECT_EQ(
-      exit_status_after(
-          [](pid_t child, const ListenAddress& address) {
-            RawClient client(address);
-            client.get("/plain");
-            // One request is in work; what the second client sees comes after it.
-            EXPECT_EQ(RawClient(address).ask("/nowhere").status, 404);
-            ::kill(child, SIGTERM);
-            EXPECT_TRUE(eventually([&] { return RawClient(address).ask("/hello").status == 503; }))
-                << "draining";
-            ::kill(child, SIGTERM);
-          },
-          600'000),
-      130)
+  EXPECT_EQ(exit_status_after(
+                [](const ServerProcess& process) {
+                  RawClient client(process.address);
+                  process.keep_busy_with(client);
+                  process.kill(SIGTERM);
+                  EXPECT_TRUE(eventually([&] {
+                    return RawClient(process.address).ask("/hello").status == 503;
+                  })) << "draining";
+                  process.kill(SIGTERM);
+                },
+                600'000),
+            130)
       << "the second signal ends it at once";
 }
 
