@@ -107,9 +107,9 @@ std::shared_ptr<const store::PriceList> prices_of(const AccountsConfig& config) 
 }  // namespace
 
 Accounts::Accounts(AccountsConfig config) : config_(std::move(config)), limiter_(steady_ms) {
-  const std::shared_ptr<const store::PriceList> prices = prices_of(config_);
+  prices_ = prices_of(config_);
   if (config_.store) {
-    store_ = std::make_unique<store::Store>(*config_.store, prices);
+    store_ = std::make_unique<store::Store>(*config_.store, prices_);
     if (const int64_t recovered = store_->meter.recover(); recovered > 0)
       notice(concat(recovered, " requests that a crash cut off were settled"));
     secret_ = store::meta_secret(store_->database, "server_secret");
@@ -175,6 +175,11 @@ std::optional<store::Balance> Accounts::balance(const HttpRequest& request) {
   const KeyHolder& holder = holder_of(request);
   if (!store_ || !holder.stored) return std::nullopt;
   return store_->balances.get(holder.key.id);
+}
+
+std::optional<store::Price> Accounts::price(const std::string& model) const {
+  if (!prices_) return std::nullopt;
+  return prices_->find(model, store::system_clock_ms());
 }
 
 void Accounts::report(const std::string& id, const store::TokenCounts& used) {

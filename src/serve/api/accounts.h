@@ -58,6 +58,11 @@ class Accounts : public std::enable_shared_from_this<Accounts> {
   /// What the request's key has; nothing for those whose money nobody counts.
   std::optional<store::Balance> balance(const HttpRequest& request);
 
+  /// What the model's tokens cost now; nothing when they are free.
+  std::optional<store::Price> price(const std::string& model) const;
+
+  /// Null when there is none.
+  store::Store* store() { return store_.get(); }
   /// Null when there is no store.
   store::Idempotency* idempotency() { return store_ ? &store_->idempotency : nullptr; }
   store::Files* files() { return store_ ? &store_->files : nullptr; }
@@ -82,6 +87,7 @@ class Accounts : public std::enable_shared_from_this<Accounts> {
   void keep();
 
   AccountsConfig config_;
+  std::shared_ptr<const store::PriceList> prices_;  // null: everything is free
   std::unique_ptr<store::Store> store_;
   std::string secret_;
   std::unique_ptr<KeyCheck> keys_;

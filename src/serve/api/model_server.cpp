@@ -13,6 +13,7 @@
 #include "core/json.h"
 #include "deepseek/deepseek.h"
 #include "serve/api/api.h"
+#include "serve/api/page.h"
 #include "serve/batches/batch_routes.h"
 #include "serve/batches/batch_runner.h"
 #include "serve/http/access_log.h"
@@ -20,6 +21,7 @@
 #include "serve/http/schema_openapi.h"
 #include "serve/http/span_exporter.h"
 #include "serve/metrics/serve_metrics.h"
+#include "serve/web/web_page.h"
 
 namespace deepseek::serve {
 namespace {
@@ -89,6 +91,7 @@ struct ModelServer::Impl {
     context_ = std::make_shared<ApiContext>();
     context_->accounts = accounts_;
     add_request_schemas(context_->schemas);
+    add_page_schemas(context_->schemas);
     context_->host = [this](const std::string& name) { return host(name); };
     context_->model_names = [this] { return std::vector<std::string>{config_.model_name}; };
     context_->thinking_of = [this](const std::string& name) {
@@ -165,6 +168,9 @@ struct ModelServer::Impl {
                             .scope = inference_scope};
     add_file_routes(router, access);
     add_batch_routes(router, desk_, access, context_->schemas);
+    add_page_routes(router, std::make_shared<Page>(
+                                context_, std::ranges::all_of(config_.http.listen, is_loopback)));
+    add_web_routes(router);
     add_operations_routes(router,
                           {.readiness = [this] { return readiness(); },
                            .startup = [this] { return startup_page(); },

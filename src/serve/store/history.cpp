@@ -25,13 +25,6 @@ ChatMessage message_of(const Row& row) {
           row.text(4), row.text(5),          row.integer(6)};
 }
 
-std::string storable(const std::string& text) {
-  std::string stored = replace_invalid_utf8(text);
-  for (size_t at = stored.find('\0'); at != stored.npos; at = stored.find('\0', at))
-    stored.replace(at, 1, "\uFFFD");
-  return stored;
-}
-
 Conversation read(Connection& connection, const std::string& key_id, const std::string& id) {
   const Rows rows = connection.query("SELECT " CONVERSATION_COLUMNS
                                      " FROM conversations WHERE key_id = ? AND id = ?",
@@ -41,6 +34,10 @@ Conversation read(Connection& connection, const std::string& key_id, const std::
   return conversation_of(rows[0]);
 }
 
+int64_t size_of(const ChatMessage& message) {
+  return int64_t(message.content.size() + message.reasoning.size() + message.details.size());
+}
+
 void remove_one(Connection& connection, const std::string& id) {
   connection.execute("DELETE FROM messages WHERE conversation_id = ?", {id});
   connection.execute("DELETE FROM conversations WHERE id = ?", {id});
@@ -48,15 +45,47 @@ void remove_one(Connection& connection, const std::string& id) {
 
 }  // namespace
 
-History::History(Database& database, Clock clock) : database_(database), clock_(std::move(clock)) {}
+std::string storable_text(const std::string& text) {
+  std::string stored = replace_invalid_utf8(text);
+  for (size_t at = stored.find('\0'); at != stored.npos; at = stored.find('\0', at))
+    stored.replace(at, 1, "\uFFFD");
+  return stored;
+}
+
+History::History(Database& database, Clock clock, const HistoryLimits& limits)
+    : database_(database), clock_(std::move(clock)), limits_(limits) {}
+
+/// Counts bytes that a conversation has more.
+void History::grow(Connection& connection, const std::string& key_id,
+                   const std::string& conversation_id, int64_t bytes) const {
+  const int64_t held = connection
+                           .query(
+                               "SELECT CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) FROM "
+                               "conversations WHERE key_id = ?",
+                               {key_id})
+                           .at(0)
+                           .integer(0);
+  if (bytes > 0 && held + bytes > limits_.bytes_of_a_key)
+    fail(ErrorKind::out_of_memory, "chats: this key keeps ", held, " bytes of ",
+         limits_.bytes_of_a_key, ", and the message has ", bytes, "; delete some chats");
+  connection.execute("UPDATE conversations SET size_bytes = size_bytes + ? WHERE id = ?",
+                     {bytes, conversation_id});
+}
 
 Conversation History::create(const std::string& key_id, const std::string& title,
                              const std::string& settings_json) {
   const int64_t now_ms = clock_();
-  const Conversation made{make_id("conv_"), storable(title), storable(settings_json), now_ms,
-                          now_ms};
+  const Conversation made{make_id("conv_"), storable_text(title), storable_text(settings_json),
+                          now_ms, now_ms};
   database_.write(
       [&](Connection& connection) {
+        const int64_t held =
+            connection.query("SELECT COUNT(*) FROM conversations WHERE key_id = ?", {key_id})
+                .at(0)
+                .integer(0);
+        if (held >= limits_.conversations_of_a_key)
+          fail(ErrorKind::out_of_memory, "chats: this key keeps ", held,
+               ", which is the most; delete some");
         connection.execute("INSERT INTO conversations (key_id, " CONVERSATION_COLUMNS
                            ") VALUES (?, ?, ?, ?, ?, ?)",
                            {key_id, made.id, made.title, made.settings, now_ms, now_ms});
@@ -99,8 +128,8 @@ Conversation History::change(const std::string& key_id, const std::string& id,
   return database_.write(
       [&](Connection& connection) {
         Conversation changed = read(connection, key_id, id);
-        if (title) changed.title = storable(*title);
-        if (settings_json) changed.settings = storable(*settings_json);
+        if (title) changed.title = storable_text(*title);
+        if (settings_json) changed.settings = storable_text(*settings_json);
         changed.updated_at_ms = clock_();
         connection.execute(
             "UPDATE conversations SET title = ?, settings = ?, updated_at_ms = ? WHERE id = ?",
@@ -132,7 +161,7 @@ ChatMessage History::add(const std::string& key_id, const std::string& conversat
   message.id = make_id("msg_");
   message.created_at_ms = clock_();
   for (std::string* text : {&message.role, &message.content, &message.reasoning, &message.details})
-    *text = storable(*text);
+    *text = storable_text(*text);
   database_.write(
       [&](Connection& connection) {
         read(connection, key_id, conversation_id);
@@ -143,6 +172,15 @@ ChatMessage History::add(const std::string& key_id, const std::string& conversat
                 .empty())
           fail(ErrorKind::not_found, "message ", printable(*message.parent_id, 80),
                ": no such message in this conversation");
+        const int64_t held =
+            connection
+                .query("SELECT COUNT(*) FROM messages WHERE conversation_id = ?", {conversation_id})
+                .at(0)
+                .integer(0);
+        if (held >= limits_.messages_of_a_conversation)
+          fail(ErrorKind::out_of_memory, "chats: this one has ", held,
+               " messages, which is the most; begin another");
+        grow(connection, key_id, conversation_id, size_of(message));
         const int64_t number =
             connection.query("SELECT COALESCE(MAX(number), 0) + 1 FROM messages").at(0).integer(0);
         connection.execute(
@@ -158,15 +196,26 @@ ChatMessage History::add(const std::string& key_id, const std::string& conversat
 }
 
 void History::rewrite(const std::string& key_id, const ChatMessage& message) {
+  ChatMessage stored = message;
+  for (std::string* text : {&stored.content, &stored.reasoning, &stored.details})
+    *text = storable_text(*text);
   database_.write(
       [&](Connection& connection) {
-        const int64_t changed = connection.execute(
-            "UPDATE messages SET content = ?, reasoning = ?, details = ? WHERE id = ? AND "
-            "conversation_id IN (SELECT id FROM conversations WHERE key_id = ?)",
-            {storable(message.content), storable(message.reasoning), storable(message.details),
-             message.id, key_id});
-        if (changed == 0)
+        const Rows rows = connection.query(
+            "SELECT m.conversation_id, m.content, m.reasoning, m.details FROM messages m JOIN "
+            "conversations c ON c.id = m.conversation_id WHERE m.id = ? AND "
+            "c.key_id = ?",
+            {message.id, key_id});
+        if (rows.empty())
           fail(ErrorKind::not_found, "message ", printable(message.id, 80), ": no such message");
+        ChatMessage former;
+        former.content = rows[0].text(1);
+        former.reasoning = rows[0].text(2);
+        former.details = rows[0].text(3);
+        grow(connection, key_id, rows[0].text(0), size_of(stored) - size_of(former));
+        connection.execute(
+            "UPDATE messages SET content = ?, reasoning = ?, details = ? WHERE id = ?",
+            {stored.content, stored.reasoning, stored.details, message.id});
       },
       Durability::relaxed);
 }

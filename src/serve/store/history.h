@@ -33,12 +33,22 @@ struct SearchHit {
   int64_t created_at_ms = 0;
 };
 
+struct HistoryLimits {
+  int64_t conversations_of_a_key = 5000;
+  int64_t messages_of_a_conversation = 2000;
+  int64_t bytes_of_a_key = 256 << 20;
+};
+
+/// Text as it is kept: invalid UTF-8 and NUL, which PostgreSQL has not, become U+FFFD.
+std::string storable_text(const std::string& text);
+
 /// Chats of the web page, per key. Text is searched for any part of it, in any script.
-/// A NUL character in text is kept as U+FFFD, since PostgreSQL has none.
 class History {
  public:
-  explicit History(Database& database, Clock clock = system_clock_ms);
+  explicit History(Database& database, Clock clock = system_clock_ms,
+                   const HistoryLimits& limits = {});
 
+  /// Throws out_of_memory, as add and rewrite do, when the key's chats are too many or too large.
   Conversation create(const std::string& key_id, const std::string& title,
                       const std::string& settings_json);
   std::optional<Conversation> find(const std::string& key_id, const std::string& id);
@@ -67,8 +77,12 @@ class History {
   std::vector<SearchHit> search(const std::string& key_id, const std::string& query, int64_t limit);
 
  private:
+  void grow(Connection& connection, const std::string& key_id, const std::string& conversation_id,
+            int64_t bytes) const;
+
   Database& database_;
   Clock clock_;
+  HistoryLimits limits_;
 };
 
 }  // namespace deepseek::store

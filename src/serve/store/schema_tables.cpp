@@ -128,10 +128,16 @@ CREATE TRIGGER ledger_keeps_rows BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger
 FOR EACH STATEMENT EXECUTE FUNCTION ledger_is_append_only();
 )sql";
 
+// What a conversation holds in bytes, so that a key's chats can be bounded.
+constexpr const char* second_both = R"sql(
+ALTER TABLE conversations ADD COLUMN size_bytes {int} NOT NULL DEFAULT 0;
+)sql";
+
 }  // namespace
 
 const std::vector<Migration>& migrations() {
-  static const std::vector<Migration> steps{{first_both, first_sqlite, first_postgres}};
+  static const std::vector<Migration> steps{{first_both, first_sqlite, first_postgres},
+                                            {second_both, "", ""}};
   return steps;
 }
 

@@ -57,7 +57,7 @@ class SqliteConnection : public Connection {
  public:
   SqliteConnection(const std::filesystem::path& path, int64_t busy_timeout_ms)
       : place_(path.string()) {
-    create_private_file(path);
+    if (path != in_memory) create_private_file(path);
     if (sqlite3_open_v2(place_.c_str(), &handle_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
                         nullptr) != SQLITE_OK) {
       const std::string why = handle_ == nullptr ? "out of memory" : sqlite3_errmsg(handle_);
@@ -161,7 +161,7 @@ class SqliteConnection : public Connection {
         "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; "
         "PRAGMA journal_size_limit = 67108864");
     const std::string mode = query("PRAGMA journal_mode", {}).at(0).text(0);
-    if (mode == "wal") return;
+    if (mode == "wal" || place_ == in_memory) return;
     // Changing the mode needs the file for itself for a moment, and does not wait on its own.
     for (int attempt = 0;; ++attempt) {
       const int code =

@@ -57,6 +57,30 @@ TEST_P(HistoryOn, BranchesKeepTheirParents) {
   refused(ErrorKind::not_found, [&] { add("conv_nothing", "x"); });
 }
 
+TEST_P(HistoryOn, AKeyKeepsSoMuchAndNoMore) {
+  history = std::make_unique<History>(
+      *database, clock,
+      HistoryLimits{
+          .conversations_of_a_key = 2, .messages_of_a_conversation = 3, .bytes_of_a_key = 100});
+  const Conversation one = history->create("k", "one", "{}");
+  const Conversation two = history->create("k", "two", "{}");
+  refused(ErrorKind::out_of_memory, [&] { history->create("k", "three", "{}"); });
+  history->create("other", "one", "{}");
+
+  const ChatMessage message = add(one.id, std::string(60, 'x'));
+  refused(ErrorKind::out_of_memory, [&] { add(two.id, std::string(60, 'y')); });
+  ChatMessage longer = message;
+  longer.content = std::string(101, 'x');
+  refused(ErrorKind::out_of_memory, [&] { history->rewrite("k", longer); });
+  longer.content = "short";
+  history->rewrite("k", longer);
+  add(two.id, std::string(60, 'y'));
+  history->remove("k", two.id);
+  add(one.id, "a");
+  add(one.id, "b");
+  refused(ErrorKind::out_of_memory, [&] { add(one.id, "c"); });
+}
+
 TEST_P(HistoryOn, KeysSeeTheirOwnAlone) {
   const Conversation chat = history->create("k", "mine", "{}");
   const ChatMessage message = add(chat.id, "private words");

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Chromium, watched: nothing may leave the server's address, break the page's policy or throw.
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+
+const require = createRequire(new URL("../../web/package.json", import.meta.url));
+const { chromium } = require("playwright-core");
+
+export async function launch() {
+  return chromium.launch({
+    executablePath: process.env.DEEPSEEK_CHROMIUM,
+    args: ["--no-sandbox", "--disable-dev-shm-usage"],
+  });
+}
+
+/** A fresh profile with one page; `check()` says whether anything went wrong in it. */
+export async function open(
+  browser,
+  server,
+  { language = "en-GB", key, settings, path = "/", ...options } = {},
+) {
+  const context = await browser.newContext({
+    locale: language,
+    viewport: { width: 1100, height: 760 },
+    acceptDownloads: true,
+    ...options,
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(60_000);
+  const wrong = [];
+  page.on("request", (request) => {
+    const url = request.url();
+    if (!url.startsWith(server.url) && !/^(data|blob):/.test(url)) wrong.push(`asked for ${url}`);
+  });
+  page.on("pageerror", (error) => wrong.push(`threw ${error.stack}`));
+  page.on("console", (message) => {
+    if (message.type() !== "error") return;
+    if (/Failed to load resource|net::ERR/.test(message.text())) return; // counted by who causes it
+    wrong.push(`said ${message.text()}`);
+  });
+  page.on("dialog", (dialog) => {
+    wrong.push(`opened a dialogue: ${dialog.message()}`);
+    dialog.dismiss();
+  });
+  await context.addInitScript(
+    ({ key, settings }) => {
+      if (key) sessionStorage.setItem("deepseek.key", key);
+      if (settings) localStorage.setItem("deepseek.settings", JSON.stringify(settings));
+      addEventListener("securitypolicyviolation", (event) =>
+        console.error(
+          `policy: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`,
+        ),
+      );
+    },
+    { key, settings },
+  );
+  await page.goto(server.url + path);
+  return {
+    page,
+    context,
+    wrong,
+    async close() {
+      const cookies = await context.cookies();
+      await context.close();
+      assert.deepEqual(cookies, [], "the page sets no cookies");
+      assert.deepEqual(wrong, [], "nothing goes wrong in the page");
+    },
+  };
+}
+
+export const composer = (page) => page.locator("#message");
+export const answers = (page) => page.locator(".message.assistant");
+
+/** Sends a question; returns when it is in the chat. */
+export async function send(page, text) {
+  const questions = page.locator(".message.user");
+  const before = await questions.count();
+  await composer(page).fill(text);
+  await composer(page).press("Enter");
+  await questions.nth(before).waitFor();
+}
+
+/** Waits until no answer runs. */
+export async function settled(page) {
+  await page.locator("button.send[type=submit]").waitFor();
+}
+
+/** Waits until a value that `read` gives is no longer what it was. */
+export async function until(condition, what, ms = 40_000) {
+  const end = Date.now() + ms;
+  while (!(await condition())) {
+    if (Date.now() > end) assert.fail(`never came: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
