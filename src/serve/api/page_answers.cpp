@@ -25,7 +25,7 @@ ChatJob answer_job(const ApiContext& context, const ModelHost& host, const HttpR
   job.bound = output_grammar(http.body);
   apply_common_fields(body, host, job.request);
   job.request.report_progress = true;
-  job.request.salt = cache_salt(context.accounts->secret(), http, body);
+  job.request.salt = cache_salt(context.accounts->secret(), http, "");
   job.request.tenant = tenant(http);
   return job;
 }
