@@ -170,6 +170,7 @@ void measure(const char* name, const Words& words, const Grammar& grammar, doubl
 
 int run(const std::vector<std::string>& paths) {
   std::vector<Words> vocabularies;
+  vocabularies.reserve(paths.size() + 1);
   for (const std::string& path : paths) vocabularies.push_back(load(path));
   vocabularies.push_back(invent(129'280));
   for (const Words& words : vocabularies) {

@@ -72,6 +72,7 @@ int main(int argc, char** argv) {
 
   std::atomic<bool> stop{false};
   std::vector<std::thread> threads;
+  threads.reserve(static_cast<size_t>(hogs));
   for (int i = 0; i < hogs; ++i)
     threads.emplace_back([&] {
       volatile double x = 1;
@@ -81,6 +82,7 @@ int main(int argc, char** argv) {
   const auto end = Clock::now() + std::chrono::seconds(seconds);
   std::vector<std::vector<double>> parts(static_cast<size_t>(clients));
   std::vector<std::thread> askers;
+  askers.reserve(parts.size());
   for (auto& part : parts) askers.emplace_back([&] { part = ask(port, end, nice); });
   for (auto& asker : askers) asker.join();
   stop = true;

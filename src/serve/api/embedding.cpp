@@ -2,6 +2,7 @@
 #include "serve/api/embedding.h"
 
 #include <cmath>
+#include <utility>
 
 #include "serve/api/request_fields.h"
 #include "serve/http/request_error.h"
@@ -57,12 +58,14 @@ class EmbeddingRun : public std::enable_shared_from_this<EmbeddingRun> {
     try {
       for (size_t i = 0; i < inputs_at_once; ++i) begin_next();
     } catch (...) {
+      bool answered = false;
       {
         const std::lock_guard lock(mutex_);
-        over_ = true;  // the caller answers
+        answered = std::exchange(over_, true);
       }
       cancel();
-      throw;
+      if (answered) return;
+      throw;  // the caller answers
     }
     answer_->on_abandoned([weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->cancel();

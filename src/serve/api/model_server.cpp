@@ -162,15 +162,15 @@ struct ModelServer::Impl {
     add_balance_routes(router, context_);
     add_token_routes(router, context_);
     add_model_routes(router, context_);
-    add_page_routes(router, std::make_shared<Page>(
-                                context_, std::ranges::all_of(config_.http.listen, is_loopback)));
-    add_web_routes(router);
     const FileAccess access{.files = accounts_->files(),
                             .limit_bytes = config_.files_bytes,
                             .owner = [](const HttpRequest& http) { return holder_of(http).owner; },
                             .scope = inference_scope};
     add_file_routes(router, access);
     add_batch_routes(router, desk_, access, context_->schemas);
+    add_page_routes(router, std::make_shared<Page>(
+                                context_, std::ranges::all_of(config_.http.listen, is_loopback)));
+    add_web_routes(router);
     add_operations_routes(router,
                           {.readiness = [this] { return readiness(); },
                            .startup = [this] { return startup_page(); },

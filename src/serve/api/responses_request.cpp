@@ -42,6 +42,9 @@ void add_earlier(const ApiContext& context, const HttpRequest& http, const std::
                               "' not found; it was not stored, or is gone. Send store: true with "
                               "each response that others follow, or all items in input"),
                        {.param = "previous_response_id", .code = "previous_response_not_found"});
+  if (chain->front().previous_id)
+    refuse_param(400, "previous_response_id", "expected at most ", longest_chain,
+                 " responses before this one, got more; begin anew with all items in input");
   for (const store::StoredResponse& one : *chain) {
     const ordered_json stored = ordered_json::parse(one.body);
     for (const ordered_json& item : stored["input"])
