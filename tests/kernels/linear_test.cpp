@@ -30,9 +30,11 @@ class Activations {
     blocks_.resize(quantized ? size_t(rows * cols / 32) : 0);
     for (int64_t r = 0; r < rows; ++r) {
       const float* x = values_.data() + shift + r * cols;
+      pointers_.push_back(x);
+      if (!quantized) continue;
       ActivationBlock* blocks = blocks_.data() + r * (cols / 32);
-      if (quantized) kernels::quantize_activations.variants[0].run({x, cols, blocks});
-      pointers_.push_back(quantized ? static_cast<const void*>(blocks) : x);
+      kernels::quantize_activations.variants[0].run({x, cols, blocks});
+      pointers_.back() = blocks;
     }
   }
   const void* const* rows() const { return pointers_.data(); }

@@ -29,18 +29,22 @@ async function shownAgain(page) {
   return textOf(page);
 }
 
-test("an answer streams and is in the chat at its end", async () => {
-  const tab = await open(browser, server, { settings: { ...short, max_tokens: 1000 } });
+test("an answer streams and is in the chat at its end", async (t) => {
+  const tunnel = await Tunnel.open(server.port);
+  t.after(() => tunnel.close());
+  const tab = await open(browser, tunnel, { settings: { ...short, max_tokens: 400 } });
   const { page } = tab;
+  tunnel.slow = true;
   await send(page, "Hello <b>there</b>");
   assert.equal(await page.locator(".message.user .bubble").innerText(), "Hello <b>there</b>");
   await page.locator("button[aria-label=Stop]").waitFor();
   const first = (await textOf(page)).length;
   await until(async () => (await textOf(page)).length > first, "more of the answer");
+  tunnel.slow = false;
   await settled(page);
   assert.match(page.url(), /#\/chat\/conv_/);
   assert.equal(await page.locator(".chat-row").first().innerText(), "Hello <b>there</b>");
-  await page.locator(".figures", { hasText: "1000 tokens" }).waitFor();
+  await page.locator(".figures", { hasText: "400 tokens" }).waitFor();
   await page.getByText("The answer reached its longest length.").waitFor();
   assert.equal(await textOf(page), await shownAgain(page));
   await tab.close();
@@ -78,11 +82,13 @@ test("a broken connection is made again where it was", async (t) => {
   t.after(() => tunnel.close());
   const tab = await open(browser, tunnel, { settings: { ...short, max_tokens: 600 } });
   const { page } = tab;
+  tunnel.slow = true;
   await send(page, "Through a tunnel");
   await until(async () => (await textOf(page)).length > 20, "some of the answer");
   const chat = page.url().split("/").at(-1);
   assert.ok(tunnel.cut() > 0);
   await page.getByText("Connection lost. Reconnecting…").waitFor();
+  tunnel.slow = false;
   await settled(page);
   const { messages } = await server.ask(`/web/chats/${chat}`);
   assert.equal(messages.at(-1).details.state, "done");
@@ -178,7 +184,7 @@ test("a hit of a search is scrolled to", async () => {
 });
 
 test("thoughts are folded and timed, and a budget ends them", async () => {
-  const settings = { max_tokens: 80, seed: 1, thinking: "on", budget: 20 };
+  const settings = { max_tokens: 2040, seed: 1, thinking: "on", budget: 2000 };
   const tab = await open(browser, server, { settings });
   const { page } = tab;
   await send(page, "think");

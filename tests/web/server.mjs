@@ -5,6 +5,8 @@ import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Transform } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 
 const program = process.env.DEEPSEEK_PROGRAM;
 
@@ -143,9 +145,10 @@ export class Server {
   }
 }
 
-/** A way to a server that can be cut. */
+/** A way to a server that can be cut, and be slow whatever the machine. */
 export class Tunnel {
   #sockets = new Set();
+  slow = false; // about 10 kB a second
 
   static async open(port) {
     const tunnel = new Tunnel();
@@ -161,12 +164,26 @@ export class Tunnel {
           tunnel.#sockets.delete(one);
           other.destroy();
         });
-        one.pipe(other);
+        one.pipe(tunnel.#brake()).pipe(other);
       }
     });
     await new Promise((resolve) => tunnel.listener.listen(0, "127.0.0.1", resolve));
     tunnel.url = `http://127.0.0.1:${tunnel.listener.address().port}`;
     return tunnel;
+  }
+
+  #brake() {
+    const tunnel = this;
+    return new Transform({
+      async transform(chunk, encoding, done) {
+        let at = 0;
+        for (; tunnel.slow && at < chunk.length; at += 200) {
+          this.push(chunk.subarray(at, at + 200));
+          await sleep(20);
+        }
+        done(null, chunk.subarray(at));
+      },
+    });
   }
 
   /** Breaks every connection; answers how many. New ones are welcome. */

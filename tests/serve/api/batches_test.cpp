@@ -121,7 +121,7 @@ TEST_F(Batches, FilesBelongToTheirKey) {
     return json::parse(get("/v1/files" + query, key.secret).body);
   };
   EXPECT_EQ(list("", alice).at("data").size(), 2u);
-  EXPECT_EQ(list("?purpose=user_data", alice).at("data"), json({file}));
+  EXPECT_EQ(list("?purpose=user_data", alice).at("data"), json::array({file}));
   EXPECT_EQ(list("?limit=1", alice).at("has_more"), true);
   EXPECT_EQ(list("", bob).at("data").size(), 0u);
   EXPECT_EQ(get("/v1/files?after=file-none", alice.secret).status, 404);

@@ -76,7 +76,8 @@ TEST(Form, WhatDoesNotKeepToTheFormIsRefused) {
   std::string many;
   for (int i = 0; i < 65; ++i) many += head + "x\r\n";
   EXPECT_EQ(status_of_form(type, many + "--XyZ--"), 400);
-  const std::vector<FormPart> twice = parse_form(type, head + "x\r\n" + head + "y\r\n--XyZ--");
+  const std::string body = head + "x\r\n" + head + "y\r\n--XyZ--";
+  const std::vector<FormPart> twice = parse_form(type, body);
   EXPECT_THROW(form_text(twice, "a"), RequestError);
 }
 
