@@ -184,7 +184,7 @@ test("a hit of a search is scrolled to", async () => {
 });
 
 test("thoughts are folded and timed, and a budget ends them", async () => {
-  const settings = { max_tokens: 2040, seed: 1, thinking: "on", budget: 2000 };
+  const settings = { max_tokens: 240, seed: 1, thinking: "on", budget: 200 };
   const tab = await open(browser, server, { settings });
   const { page } = tab;
   await send(page, "think");

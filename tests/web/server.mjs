@@ -91,6 +91,8 @@ export class Server {
         this.data,
         "--prices",
         join(this.folder, "prices.yaml"),
+        "--threads",
+        "1", // the rest is the browser's
       ],
       { stdio: ["ignore", log, log], env: { ...process.env, HOME: this.folder } },
     );

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// tiny_chat_model FOLDER: writes a model of random weights with a context that is long enough for a
-// reader to leave and come back while it answers.
+// tiny_chat_model FOLDER: writes a model of random weights that answers some hundred tokens a
+// second, with a context that is long enough for a reader to leave and come back meanwhile.
 #include <cstdio>
 #include <exception>
 
@@ -13,11 +13,11 @@ int main(int argc, char** argv) {
   }
   try {
     nlohmann::json config = deepseek::testing::byte_config();
-    config.update({{"hidden_size", 128},
-                   {"intermediate_size", 256},
-                   {"num_hidden_layers", 4},
-                   {"num_attention_heads", 2},
-                   {"num_key_value_heads", 2},
+    config.update({{"hidden_size", 512},
+                   {"intermediate_size", 1024},
+                   {"num_hidden_layers", 6},
+                   {"num_attention_heads", 8},
+                   {"num_key_value_heads", 8},
                    {"head_dim", 64},
                    {"max_position_embeddings", 32768}});
     deepseek::testing::write_small_model(argv[1], config);
