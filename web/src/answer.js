@@ -6,7 +6,7 @@ import { app, notice, shownModel } from "./app_state.js";
 import { ensureChat, listChats, reloadChat } from "./chats.js";
 import { pathOf } from "./chat_tree.js";
 import { promptText } from "./attachments.js";
-import { refreshBalance } from "./session.js";
+import { refreshBalance } from "./balance.js";
 import { wordsOf } from "./language.js";
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

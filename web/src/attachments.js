@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files of a message: their text goes to the model in the form that DeepSeek's own chat uses.
+import { FileError } from "./file_error.js";
+
 const megabyte = 1 << 20;
 const largest = { text: 2, pdf: 50 }; // MB
-
-/** A refusal, named by a word of the dictionary. */
-export class FileError extends Error {
-  constructor(word, ...values) {
-    super(word);
-    this.word = word;
-    this.values = values;
-  }
-}
 
 /** Text in UTF-8, UTF-16 with its mark, or what Chinese systems wrote before. */
 function decode(bytes, name) {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ask } from "./api.js";
-import { app, emptyChat, notice } from "./app_state.js";
+import { app, notice } from "./app_state.js";
 import { choicesTo, pathOf } from "./chat_tree.js";
-import { followLive, leaveLive } from "./answer.js";
 
 const longestTitle = 60;
 
@@ -17,37 +16,6 @@ export async function listChats(more = false) {
     app.set({ chats: [...known, ...page.chats], moreChats: page.more });
   } catch (error) {
     notice(error);
-  }
-}
-
-export function newChat(temporary = false) {
-  leaveLive();
-  app.set({ chat: { ...emptyChat(), temporary: temporary || !hasHistory() }, sidebar: false });
-}
-
-export async function openChat(id, messageId) {
-  if (app.state.chat.id === id) {
-    if (messageId) showMessage(messageId);
-    app.set({ target: messageId ?? null });
-    return;
-  }
-  leaveLive();
-  try {
-    const chat = await ask(`web/chats/${encodeURIComponent(id)}`);
-    app.set({
-      chat: {
-        ...chat,
-        choices: messageId ? choicesTo(chat.messages, messageId) : {},
-        temporary: false,
-      },
-      target: messageId ?? null,
-      sidebar: false,
-    });
-    const streaming = chat.messages.findLast((message) => message.details.state === "streaming");
-    if (streaming) followLive(streaming);
-  } catch (error) {
-    notice(error);
-    location.hash = "";
   }
 }
 
@@ -124,13 +92,6 @@ export async function renameChat(id, title) {
 export async function removeChat(id) {
   await ask(`web/chats/${id}`, { method: "DELETE" });
   if (app.state.chat.id === id) location.hash = "";
-  await listChats();
-}
-
-export async function removeAllChats() {
-  await ask("web/chats", { method: "DELETE" });
-  location.hash = "";
-  newChat();
   await listChats();
 }
 

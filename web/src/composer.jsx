@@ -2,8 +2,9 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { sendMessage, stopAnswer } from "./answer.js";
 import { app, notice } from "./app_state.js";
-import { FileError, readFile } from "./attachments.js";
+import { readFile } from "./attachments.js";
 import { pathOf } from "./chat_tree.js";
+import { FileError } from "./file_error.js";
 import { Icon, IconButton } from "./icons.jsx";
 import { Meter } from "./meter.jsx";
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useState } from "preact/hooks";
 import { app, notice } from "./app_state.js";
-import { removeAllChats, removeChat, renameChat } from "./chats.js";
+import { removeChat, renameChat } from "./chats.js";
+import { removeAllChats } from "./open_chat.js";
 import { Confirm, Dialog } from "./dialog.jsx";
 import { KeyForm } from "./key_form.jsx";
 import { Settings } from "./settings.jsx";

@@ -5,7 +5,7 @@ import { stopAnswer } from "./answer.js";
 import { apiKey } from "./api.js";
 import { app } from "./app_state.js";
 import { ChatPage } from "./chat_page.jsx";
-import { newChat, openChat } from "./chats.js";
+import { newChat, openChat } from "./open_chat.js";
 import { Dialogs } from "./dialogs.jsx";
 import { IconButton } from "./icons.jsx";
 import { KeyForm } from "./key_form.jsx";

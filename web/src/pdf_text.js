@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { getDocument, GlobalWorkerOptions } from "pdfjs-dist/legacy/build/pdf.mjs";
-import { FileError } from "./attachments.js";
+import { FileError } from "./file_error.js";
 import { assetUrl } from "./assets.js";
 
 const mostPages = 2000;

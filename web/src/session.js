@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ask, keepApiKey } from "./api.js";
 import { app, notice } from "./app_state.js";
-import { hasHistory, listChats, newChat } from "./chats.js";
+import { refreshBalance } from "./balance.js";
+import { hasHistory, listChats } from "./chats.js";
+import { newChat } from "./open_chat.js";
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-export async function refreshBalance() {
-  try {
-    const { balance_infos: infos } = await ask("user/balance");
-    app.set({ balance: infos[0] ?? null });
-  } catch {
-    app.set({ balance: null });
-  }
-}
 
 /** Finds out whom the page speaks for; waits for a server that is away or loads its model. */
 export async function openSession() {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useEffect, useRef } from "preact/hooks";
 import { app, notice } from "./app_state.js";
-import { listChats, newChat, searchChats } from "./chats.js";
+import { listChats, searchChats } from "./chats.js";
+import { newChat } from "./open_chat.js";
 import { Icon, IconButton } from "./icons.jsx";
 import { keepLanguage } from "./language.js";
 import { remember } from "./memory.js";

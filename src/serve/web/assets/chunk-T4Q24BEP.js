@@ -1,5 +1,0 @@
-import{c as f}from"./chunk-SFQSTQJA.js";f();var c={text:2,pdf:50},r=class extends Error{constructor(e,...n){super(e),this.word=e,this.values=n}};function d(t,e){let n=t[0]===255&&t[1]===254?"utf-16le":t[0]===254&&t[1]===255?"utf-16be":"";for(let a of n?[n]:["utf-8","gb18030"])try{let o=new TextDecoder(a,{fatal:!0}).decode(t);if(!o.includes("\0"))return o}catch{}throw new r("file_not_text",e)}async function x(t){let e=t.type==="application/pdf"||/\.pdf$/i.test(t.name),n=e?c.pdf:c.text;if(t.size>n*1048576)throw new r("file_too_large",t.name,n);let a=new Uint8Array(await t.arrayBuffer());if(!e)return{name:t.name,kind:"text",text:d(a,t.name)};let{pdfText:o}=await import("./pdf_text-L2ISCHNG.js"),{text:s,pages:i}=await o(a,t.name);if(s.length>c.text*1048576)throw new r("file_too_large",t.name,c.text);return{name:t.name,kind:"pdf",pages:i,text:s}}function m(t){return(t.details?.attachments??[]).map(({name:a,text:o})=>`[file name]: ${a}
-[file content begin]
-${o}
-[file content end]
-`).join("")+t.content}export{r as a,x as b,m as c};
