@@ -2,6 +2,8 @@
 // Chromium, watched: nothing may leave the server's address, break the page's policy or throw.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
+import { setTimeout as pause } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 
 const require = createRequire(new URL("../../web/package.json", import.meta.url));
 const { chromium } = require("playwright-core");
@@ -85,11 +87,19 @@ export async function settled(page) {
   await page.locator("button.send[type=submit]").waitFor();
 }
 
-/** Waits until a value that `read` gives is no longer what it was. */
+/** Waits until `read` gives this value: a page shows what was asked of it a moment later. */
+export async function becomes(read, expected, what, ms = 40_000) {
+  const end = Date.now() + ms;
+  let seen;
+  while (!isDeepStrictEqual((seen = await read()), expected) && Date.now() < end) await pause(50);
+  assert.deepEqual(seen, expected, what);
+}
+
+/** Waits until this holds. */
 export async function until(condition, what, ms = 40_000) {
   const end = Date.now() + ms;
   while (!(await condition())) {
     if (Date.now() > end) assert.fail(`never came: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await pause(50);
   }
 }

@@ -2,7 +2,7 @@
 // Conversations in the page: streaming, stopping, branches, coming back, keys, history.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { answers, composer, launch, open, send, settled, until } from "./browser.mjs";
+import { answers, becomes, composer, launch, open, send, settled, until } from "./browser.mjs";
 import { Server, Tunnel } from "./server.mjs";
 
 let server;
@@ -36,14 +36,15 @@ test("an answer streams and is in the chat at its end", async (t) => {
   const { page } = tab;
   tunnel.slow = true;
   await send(page, "Hello <b>there</b>");
-  assert.equal(await page.locator(".message.user .bubble").innerText(), "Hello <b>there</b>");
+  const question = page.locator(".message.user .bubble");
+  await becomes(() => question.innerText(), "Hello <b>there</b>");
   await page.locator("button[aria-label=Stop]").waitFor();
   const first = (await textOf(page)).length;
   await until(async () => (await textOf(page)).length > first, "more of the answer");
   tunnel.slow = false;
   await settled(page);
   assert.match(page.url(), /#\/chat\/conv_/);
-  assert.equal(await page.locator(".chat-row").first().innerText(), "Hello <b>there</b>");
+  await becomes(() => page.locator(".chat-row").first().innerText(), "Hello <b>there</b>");
   await page.locator(".figures", { hasText: "400 tokens" }).waitFor();
   await page.getByText("The answer reached its longest length.").waitFor();
   assert.equal(await textOf(page), await shownAgain(page));
@@ -111,7 +112,7 @@ test("two pages may look at one answer", async () => {
     await one.locator(".figures", { hasText: "600 tokens" }).waitFor();
     await settled(one);
   }
-  assert.equal(await textOf(page), await textOf(other));
+  await becomes(() => textOf(other), await textOf(page));
   await tab.close();
 });
 
@@ -128,7 +129,7 @@ test("answers and questions branch, and each branch can be shown", async () => {
   assert.notEqual(one, two, "another seed");
   await page.getByRole("button", { name: "Previous version" }).click();
   await page.getByRole("group", { name: "Version 1 of 2" }).waitFor();
-  assert.equal(await textOf(page), one);
+  await becomes(() => textOf(page), one);
 
   await page.locator(".message.user").hover();
   await page.getByRole("button", { name: "Edit", exact: true }).click();
@@ -153,7 +154,7 @@ test("a conversation is continued in a chat of its own", async () => {
   await page.getByRole("button", { name: "Continue in a new chat" }).first().click();
   await page.waitForURL((url) => !url.hash.endsWith(chat) && url.hash.includes("conv_"));
   await page.getByText("four").waitFor({ state: "detached" });
-  assert.equal(await answers(page).count(), 1);
+  await becomes(() => answers(page).count(), 1);
   assert.equal((await server.ask(`/web/chats/${page.url().split("/").at(-1)}`)).messages.length, 2);
   await tab.close();
 });
@@ -190,7 +191,7 @@ test("thoughts are folded and timed, and a budget ends them", async () => {
   await send(page, "think");
   await settled(page);
   const thoughts = page.locator(".reasoning");
-  assert.equal(await thoughts.getAttribute("open"), null);
+  await becomes(() => thoughts.getAttribute("open"), null);
   assert.match(await thoughts.locator("> summary").innerText(), /Thought for [\d.]+ s/);
   await thoughts.locator("> summary").click();
   await thoughts.locator(".reasoning-text").waitFor({ state: "visible" });
@@ -244,7 +245,8 @@ test("chats are listed, found, renamed and deleted", async () => {
   await page.getByRole("menuitem", { name: "Delete" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
   await page.locator(".chat-row", { hasText: "New title" }).waitFor({ state: "detached" });
-  await assert.rejects(server.ask(`/web/chats/${chat}`), /404/);
+  const gone = () => server.ask(`/web/chats/${chat}`).then(() => false, ({ message }) => /404/.test(message));
+  await becomes(gone, true, "the chat is deleted");
   await tab.close();
 });
 
@@ -259,7 +261,7 @@ test("a temporary chat is kept nowhere", async () => {
   assert.equal((await server.ask("/web/chats")).chats.length, before);
   await page.reload();
   await composer(page).waitFor();
-  assert.equal(await answers(page).count(), 0);
+  await becomes(() => answers(page).count(), 0);
   await tab.close();
 });
 

@@ -2,7 +2,7 @@
 // Both languages, both schemes of colour, narrow screens, the keyboard, keys, files, the operator.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { answers, composer, launch, open, send, settled } from "./browser.mjs";
+import { answers, becomes, composer, launch, open, send, settled } from "./browser.mjs";
 import { Server } from "./server.mjs";
 
 let server;
@@ -57,18 +57,16 @@ test("the key is asked for, kept as chosen, and forgotten", async () => {
   await page.getByLabel("API key").fill(server.secrets.alice);
   await page.getByRole("button", { name: "Use this key" }).click();
   await composer(page).waitFor();
-  assert.equal(await page.evaluate(() => localStorage.getItem("deepseek.key")), null);
+  const stored = (where) => page.evaluate((where) => window[where].getItem("deepseek.key"), where);
+  await becomes(() => stored("localStorage"), null);
   await page.getByRole("button", { name: "API key" }).click();
   await page.getByText("In use: alice").waitFor();
   await page.getByLabel("API key", { exact: true }).last().fill(server.secrets.alice);
   await page.getByLabel(/Remember it/).check();
   await page.getByRole("button", { name: "Use this key" }).click();
   await composer(page).waitFor();
-  assert.equal(await page.evaluate(() => sessionStorage.getItem("deepseek.key")), null);
-  assert.equal(
-    await page.evaluate(() => localStorage.getItem("deepseek.key")),
-    server.secrets.alice,
-  );
+  await becomes(() => stored("sessionStorage"), null);
+  await becomes(() => stored("localStorage"), server.secrets.alice);
   await page.getByRole("button", { name: "API key" }).click();
   await page.getByRole("button", { name: "Forget the key" }).click();
   await page.getByText("This server asks for an API key.").waitFor();
@@ -93,7 +91,7 @@ test("a key without the scope has temporary chats alone", async () => {
   await page.getByText("This server keeps no chats").waitFor();
   await send(page, "hello");
   await settled(page);
-  assert.equal(await answers(page).count(), 1);
+  await becomes(() => answers(page).count(), 1);
   await tab.close();
 });
 
@@ -101,12 +99,13 @@ test("the language is the browser's, until it is chosen", async () => {
   const tab = await open(browser, server, options({ language: "zh-CN" }));
   const { page } = tab;
   await page.getByText("想聊点什么？").waitFor();
-  assert.equal(await page.evaluate(() => document.documentElement.lang), "zh-CN");
+  const language = () => page.evaluate(() => document.documentElement.lang);
+  await becomes(language, "zh-CN");
   await page.getByRole("button", { name: "English" }).click();
   await page.getByText("What shall we talk about?").waitFor();
   await page.reload();
   await page.getByText("What shall we talk about?").waitFor();
-  assert.equal(await page.evaluate(() => document.documentElement.lang), "en");
+  await becomes(language, "en");
   await tab.close();
 });
 
@@ -126,13 +125,13 @@ test("dark and light follow the system and the choice", async () => {
   const { page } = tab;
   await composer(page).waitFor();
   const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-  assert.equal(await background(), "rgb(22, 24, 29)");
+  await becomes(background, "rgb(22, 24, 29)");
   await page.getByRole("button", { name: "Appearance" }).click();
   await page.getByRole("menuitem", { name: "Light" }).click();
-  assert.equal(await background(), "rgb(255, 255, 255)");
+  await becomes(background, "rgb(255, 255, 255)");
   await page.reload();
   await composer(page).waitFor();
-  assert.equal(await background(), "rgb(255, 255, 255)");
+  await becomes(background, "rgb(255, 255, 255)");
   await tab.close();
 });
 
@@ -145,18 +144,21 @@ test("360 pixels are wide enough", async () => {
     );
     const { page } = tab;
     await composer(page).waitFor();
-    const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    assert.ok((await overflow()) <= 0, `${path} is wider than the screen`);
-    assert.ok(!(await page.locator(".sidebar").isVisible()));
+    const fits = () => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
+    await becomes(fits, true, `${path} is as wide as the screen`);
+    await page.locator(".sidebar").waitFor({ state: "hidden" });
     await page.getByRole("button", { name: "Open the list of chats" }).tap();
     await page.locator(".chat-row a").first().waitFor();
     await page.locator(".chat-row a").filter({ hasText: "A chat" }).first().tap();
     await page.locator(".sidebar").waitFor({ state: "hidden" });
     await page.locator(".code").waitFor();
-    assert.ok((await overflow()) <= 0, "code and tables scroll within themselves");
+    await becomes(fits, true, "code and tables scroll within themselves");
     await page.getByRole("button", { name: "Settings of this chat" }).tap();
-    const box = await page.getByRole("dialog").boundingBox();
-    assert.ok(box.x >= 0 && box.x + box.width <= 360);
+    const inView = async () => {
+      const box = await page.getByRole("dialog").boundingBox();
+      return box !== null && box.x >= 0 && box.x + box.width <= 360;
+    };
+    await becomes(inView, true, "the dialogue fits");
     await tab.close();
   }
 });
@@ -168,8 +170,9 @@ test("everything is reached with the keyboard", async () => {
   await page.keyboard.type("by keyboard");
   await page.keyboard.press("Shift+Enter");
   await page.keyboard.type("alone");
-  assert.equal(await composer(page).inputValue(), "by keyboard\nalone");
+  await becomes(() => composer(page).inputValue(), "by keyboard\nalone");
   await page.keyboard.press("Enter");
+  await page.locator(".message.user").waitFor();
   await settled(page);
   await composer(page).focus();
   await page.keyboard.press("ArrowUp");
@@ -302,12 +305,8 @@ test("text files and PDFs go to the model as text", async () => {
       .join("") + "Sum up.",
   );
   await settled(page);
-  assert.deepEqual(await page.locator(".bubble .file-name").allInnerTexts(), [
-    "notes.txt",
-    "old.txt",
-    "paper.pdf",
-    "zh.pdf",
-  ]);
+  const names = ["notes.txt", "old.txt", "paper.pdf", "zh.pdf"];
+  await becomes(() => page.locator(".bubble .file-name").allInnerTexts(), names);
   await tab.close();
 });
 

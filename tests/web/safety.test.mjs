@@ -2,7 +2,7 @@
 // What a model or a file writes does nothing in the page but appear.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch, open } from "./browser.mjs";
+import { becomes, launch, open } from "./browser.mjs";
 import { Server } from "./server.mjs";
 
 let server;
@@ -128,10 +128,8 @@ test("markdown, code, tables and formulas are drawn", async () => {
   });
   assert.ok(fonts.includes("KaTeX_Main"), "formulas have their own fonts");
   await page.getByRole("button", { name: "Copy code" }).click();
-  assert.equal(
-    await page.evaluate(() => navigator.clipboard.readText()),
-    "def f(x):\n    return x\n",
-  );
+  const copied = () => page.evaluate(() => navigator.clipboard.readText());
+  await becomes(copied, "def f(x):\n    return x\n");
   await tab.close();
 });
 
