@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hours of clients of every kind, compressed: does `deepseek serve` keep its memory and its word?
 
-    python3 tests/acceptance/soak.py --program build/release/deepseek --minutes 30
+    python3 tests/acceptance/load/soak.py --program build/release/deepseek --minutes 30
 
 Clients of soak_clients.py run side by side. "Began" is what the process held after a warm-up with
 the same clients and a rest of which nothing is kept (resumable streams live two minutes); "ended"
@@ -14,7 +14,7 @@ import random
 import sys
 import time
 
-import load_report
+import report_page
 import serving
 import soak_clients
 import wire
@@ -142,7 +142,7 @@ def write(report, options, found):
 
 
 def main():
-    parser = load_report.parser_for(__doc__, minutes=30)
+    parser = report_page.parser_for(__doc__, minutes=30)
     parser.add_argument("--warmup", type=float, help="minutes; a fifth of --minutes, up to 5")
     parser.add_argument("--rest", type=float, default=170, help="seconds before memory is read")
     parser.add_argument("--clients", type=int, default=12)
@@ -150,8 +150,8 @@ def main():
     options = parser.parse_args()
     if options.warmup is None:
         options.warmup = min(options.minutes / 5, 5)
-    report = load_report.Report("Soak", options)
-    with load_report.workplace(options) as (folder, model):
+    report = report_page.Report("Soak", options)
+    with report_page.workplace(options) as (folder, model):
         store = ["--data-path", str(folder / "data")]
         secret = serving.make_key(options.program, "soak", *store)["secret"]
         operator = serving.make_key(options.program, "operator", "--scope", "admin",

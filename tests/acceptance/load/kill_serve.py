@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kills `deepseek serve` at random moments: is a charge lost, or made twice?
 
-    python3 tests/acceptance/kill_serve.py --program build/release/deepseek --kills 200
+    python3 tests/acceptance/load/kill_serve.py --program build/release/deepseek --kills 200
 
 The store is PostgreSQL where it is installed, or SQLite with --sqlite. Each request has a pair of
 prompt and output lengths that no other has in the life of its key, so its row in the ledger is
@@ -19,7 +19,7 @@ import random
 import subprocess
 import sys
 
-import load_report
+import report_page
 import postgres
 import serving
 import wire
@@ -208,7 +208,7 @@ def write(report, options, tally, kind):
 
 
 def main():
-    parser = load_report.parser_for(__doc__, minutes=0)
+    parser = report_page.parser_for(__doc__, minutes=0)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--clients", type=int, default=6)
     parser.add_argument("--most-seconds", type=float, default=0.4)
@@ -216,9 +216,9 @@ def main():
     options = parser.parse_args()
     if not options.sqlite and postgres.programs() is None:
         raise SystemExit("PostgreSQL is not installed; --sqlite does without")
-    report = load_report.Report("Killing the server", options)
+    report = report_page.Report("Killing the server", options)
     with contextlib.ExitStack() as stack:
-        folder, model = stack.enter_context(load_report.workplace(options))
+        folder, model = stack.enter_context(report_page.workplace(options))
         store = (["--data-path", str(folder / "data")] if options.sqlite else
                  ["--store-url", stack.enter_context(postgres.running())])
         (folder / "prices.yaml").write_text(PRICES, encoding="utf-8")

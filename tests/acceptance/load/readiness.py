@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does /ready tell a model that computes no more from clients that do not read?
 
-    python3 tests/acceptance/readiness.py --program build/release/deepseek
+    python3 tests/acceptance/load/readiness.py --program build/release/deepseek
 
 Two servers, both with one long request. Of one, the thread that computes is stopped (no other):
 /ready must turn red, /health stay green, and both be green with the answer right when the thread
@@ -16,7 +16,7 @@ import socket
 import sys
 import time
 
-import load_report
+import report_page
 import one_thread
 import serving
 import wire
@@ -130,9 +130,9 @@ def write(report, found):
 
 
 def main():
-    options = load_report.parser_for(__doc__, minutes=3).parse_args()
-    report = load_report.Report("Readiness", options)
-    with load_report.workplace(options) as (folder, model):
+    options = report_page.parser_for(__doc__, minutes=3).parse_args()
+    report = report_page.Report("Readiness", options)
+    with report_page.workplace(options) as (folder, model):
         folders = [folder / name for name in ("first", "second")]
         for one in folders:
             one.mkdir()

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Server after server replaced under load: is a request lost?
 
-    python3 tests/acceptance/rollover.py --program build/release/deepseek --rollovers 12
+    python3 tests/acceptance/load/rollover.py --program build/release/deepseek --rollovers 12
 
 As Kubernetes replaces pods: a new process comes up and turns ready, the old one leaves the front's
 list, is given a pause (the chart's preStop), then SIGTERM. Clients keep their connections until an
@@ -16,7 +16,7 @@ import sys
 import time
 
 import dialects
-import load_report
+import report_page
 import serving
 import wire
 from dialects import DIALECTS, Question
@@ -148,15 +148,15 @@ def write(report, options, tally, left, without):
 
 
 def main():
-    parser = load_report.parser_for(__doc__, minutes=2)
+    parser = report_page.parser_for(__doc__, minutes=2)
     parser.add_argument("--rollovers", type=int, default=12)
     parser.add_argument("--clients", type=int, default=12)
     parser.add_argument("--pause", type=float, default=1, help="seconds before SIGTERM")
     parser.add_argument("--tokens", type=int, default=600, help="asked for at most")
     options = parser.parse_args()
     options.between = max(0.5, options.minutes * 60 / options.rollovers - options.pause - 1)
-    report = load_report.Report("Rolling update", options)
-    with load_report.workplace(options) as (folder, model):
+    report = report_page.Report("Rolling update", options)
+    with report_page.workplace(options) as (folder, model):
         def start():
             server = serving.Server(options.program, model, folder, "--threads", "1")
             server.wait_ready()

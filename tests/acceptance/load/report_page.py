@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import tiny_model
 
 
@@ -60,15 +61,15 @@ class Report:
             "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "program": version,
             "machine": f"{os.cpu_count()} cores, {processor()}",
             "load average at the start": round(load_average(), 2),
-            "command": " ".join(["python3", "tests/acceptance/" + pathlib.Path(sys.argv[0]).name,
-                                 *self._flags()])}
+            "command": self._command()}
         self.figures, self.parts, self.failures = {}, [], []
 
     @staticmethod
-    def _flags():
-        """As they were given, but for where things lie on this machine."""
-        text = re.sub(r"--(program|report)[ =]\S+ ?", "", " ".join(sys.argv[1:]))
-        return text.split()
+    def _command():
+        """As it was given, but for where things lie on this machine."""
+        flags = re.sub(r"--(program|report)[ =]\S+ ?|--json ?", "", " ".join(sys.argv[1:]))
+        script = pathlib.Path(sys.argv[0]).name
+        return f"python3 tests/acceptance/load/{script} {flags}".strip()
 
     def paragraph(self, text):
         self.parts.append(text)
