@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A TCP front before several servers, as a Kubernetes Service is one: it chooses for new connections
-alone and never looks into them."""
+"""A TCP front before several servers, as a Kubernetes Service is one: it chooses for new
+connections alone and never looks into them."""
 
 import asyncio
 import contextlib

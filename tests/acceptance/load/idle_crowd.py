@@ -52,7 +52,7 @@ def limited(program, folder, descriptors):
 
 
 def main():
-    options = report_page.parser_for(__doc__, minutes=1).parse_args()
+    options = report_page.parser_for(__doc__).parse_args()
     report = report_page.Report("Idle connections", options)
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

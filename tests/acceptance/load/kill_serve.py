@@ -192,8 +192,8 @@ def kill_often(options, start, store):
 
 
 def write(report, options, tally, kind):
-    report.figures = {"kills": tally.kills, "outcomes": tally.outcomes, "wrong": sorted(tally.wrong),
-                      "asked again": tally.again, "store": kind}
+    report.figures = {"kills": tally.kills, "outcomes": tally.outcomes, "store": kind,
+                      "asked again": tally.again, "wrong": sorted(tally.wrong)}
     report.paragraph(
         f"{tally.kills} times SIGKILL to the whole server within {options.most_seconds:g} s of its "
         f"being ready, {options.clients} clients asking all the while; the store is {kind}, a key "
@@ -208,7 +208,7 @@ def write(report, options, tally, kind):
 
 
 def main():
-    parser = report_page.parser_for(__doc__, minutes=0)
+    parser = report_page.parser_for(__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--clients", type=int, default=6)
     parser.add_argument("--most-seconds", type=float, default=0.4)

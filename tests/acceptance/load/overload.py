@@ -121,7 +121,8 @@ def milliseconds(values, *shares):
 
 def light_rows(found):
     rows = []
-    for name, what in (("alone", found["light alone"]), ("beside the flood", found["light beside"])):
+    for name, what in (("alone", found["light alone"]),
+                       ("beside the flood", found["light beside"])):
         first, whole = ([one[key] for one in what] for key in ("first", "whole"))
         rows.append([name, len(what), *milliseconds(first, 0.5, 0.95),
                      *milliseconds(whole, 0.5, 0.95), sum(one["refused"] for one in what)])
@@ -149,8 +150,8 @@ def write(report, options, found):
     report.paragraph(
         f"`{options.model}`, one thread computing, {options.max_running} sequences run and "
         f"{options.max_waiting} requests wait at most. A request is some {8 * 12} bytes of prompt "
-        f"and {options.tokens} tokens. The flood is {options.clients} clients of one key, each asking again "
-        "as soon as it is answered and coming back when `retry-after-ms` says.")
+        f"and {options.tokens} tokens. The flood is {options.clients} clients of one key, each asking "
+        "again as soon as it is answered and coming back when `retry-after-ms` says.")
     report.table(["", "value"], [
         ["capacity, answers a second", found["capacity"]],
         ["answers a second under the flood", found["goodput"]],

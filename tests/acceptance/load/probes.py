@@ -13,7 +13,7 @@ SLEEP_SECONDS = 0.001
 
 
 class Apart:
-    """Runs function(*arguments, stop, answers) in a process until stopped; its answers come back."""
+    """Runs function(*arguments, stop, answers) in a process of its own until it is stopped."""
 
     def __init__(self, function, *arguments):
         context = multiprocessing.get_context("spawn")

@@ -130,7 +130,7 @@ def write(report, found):
 
 
 def main():
-    options = report_page.parser_for(__doc__, minutes=3).parse_args()
+    options = report_page.parser_for(__doc__).parse_args()
     report = report_page.Report("Readiness", options)
     with report_page.workplace(options) as (folder, model):
         folders = [folder / name for name in ("first", "second")]

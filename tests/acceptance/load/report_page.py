@@ -16,12 +16,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import tiny_model
 
 
-def parser_for(text, minutes):
+def parser_for(text, minutes=None):
     parser = argparse.ArgumentParser(description=text.split("\n", maxsplit=1)[0])
     parser.add_argument("--program", default="build/release/deepseek")
     parser.add_argument("--model", default="tiny",
                         help="tiny: a model of random weights; else as `deepseek serve` has it")
-    parser.add_argument("--minutes", type=float, default=minutes)
+    if minutes is not None:
+        parser.add_argument("--minutes", type=float, default=minutes, help="[%(default)g]")
     parser.add_argument("--json", action="store_true", help="JSON on standard output, no Markdown")
     parser.add_argument("--report", help="a file for the Markdown")
     parser.add_argument("--seed", type=int, default=1)

@@ -101,7 +101,7 @@ def judge(report, crowd, began, ended):
     for name in ("running", "waiting", "cache", "streams"):
         report.require(ended[name] == 0, f"{name} is {ended[name]} at the end, not 0")
     for name in ("connections", "requests"):
-        report.require(ended[name] == 1, f"{name} is {ended[name]} at the end beside the look's own")
+        report.require(ended[name] == 1, f"{name} are {ended[name]} at the end, not the look's one")
     for name in ("files", "threads"):
         report.require(ended[name] <= began[name], f"{name}: {began[name]} grew to {ended[name]}")
     grown = ended["resident_mib"] - began["resident_mib"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What clients do to a server in a soak: well-formed requests whose answers are known, and worse."""
+"""What clients do to a server in a soak: requests whose answers are known, and worse."""
 
 import asyncio
 import contextlib

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HTTP/1.1 as bytes on asyncio: what a client library hides, such as half a request, can be sent."""
+"""HTTP/1.1 as bytes on asyncio: what client libraries hide, such as half a request, can be sent."""
 
 import asyncio
 import contextlib
