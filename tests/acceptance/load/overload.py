@@ -10,7 +10,9 @@ refused come again when Retry-After says. Measuring clients have processes of th
 """
 
 import asyncio
+import json
 import statistics
+import subprocess
 import sys
 import time
 
@@ -115,6 +117,14 @@ async def measure(server, options, keys):
     return found
 
 
+def rows_of_nothing(program, store):
+    """Rows of the ledger for requests that were never begun."""
+    done = subprocess.run([program, "ledger", "export", *store], capture_output=True, text=True,
+                          check=True)
+    rows = map(json.loads, done.stdout.splitlines())
+    return sum(1 for row in rows if row["outcome"] == "failed" and row["output_tokens"] == 0)
+
+
 def milliseconds(values, *shares):
     return [1000 * percentile(values, share) for share in shares]
 
@@ -145,19 +155,21 @@ def write(report, options, found):
         "capacity_per_second": found["capacity"], "goodput_per_second": found["goodput"],
         "began_mib": found["began_mib"], "most_mib": found["most_mib"],
         "ended_mib": found["ended_mib"], "answered": len(flood.done),
-        "refused": len(flood.retry_ms), "light": light, "health": health,
+        "refused": len(flood.retry_ms), "rows_of_nothing": found["rows_of_nothing"],
+        "light": light, "health": health,
         "light_p95_ratio": slower}
     report.paragraph(
         f"`{options.model}`, one thread computing, {options.max_running} sequences run and "
         f"{options.max_waiting} requests wait at most. A request is some {8 * 12} bytes of prompt "
-        f"and {options.tokens} tokens. The flood is {options.clients} clients of one key, each asking "
-        "again as soon as it is answered and coming back when `retry-after-ms` says.")
+        f"and {options.tokens} tokens. The flood is {options.clients} clients of one key, each "
+        "asking again as soon as it is answered and coming back when `retry-after-ms` says.")
     report.table(["", "value"], [
         ["capacity, answers a second", found["capacity"]],
         ["answers a second under the flood", found["goodput"]],
         ["answered in the end", f"{len(flood.done)}, all" if not flood.failed else
          f"{len(flood.done)}, failed {len(flood.failed)}"],
         ["refused with 429", len(flood.retry_ms)],
+        ["rows of the ledger that refusals left", found["rows_of_nothing"]],
         ["attempts to an answer: median, p95, most",
          f"{statistics.median(attempts):g}, {percentile(attempts, 0.95)}, {max(attempts)}"],
         ["retry-after-ms: least, median, most",
@@ -174,6 +186,7 @@ def write(report, options, found):
     report.table(["/health", "asked", "p50", "p99", "most", "sleep p50", "sleep p99"], health)
     report.require(not flood.failed and not found["capacity failures"],
                    f"failures: {flood.failed[:3]} {found['capacity failures'][:3]}")
+    report.require(found["rows_of_nothing"] == 0, "refusals are written into the ledger")
     report.require(all(0 < ms <= LONGEST_RETRY_MS for ms in flood.retry_ms),
                    "retry-after-ms is out of range")
     report.require(percentile(attempts, 0.95) <= 1 + RETRIES,
@@ -201,8 +214,11 @@ def main():
                 for name in ("heavy", "light")}
         with serving.Server(options.program, model, folder, "--threads", "1",
                             "--max-running", str(options.max_running),
-                            "--max-waiting", str(options.max_waiting), *store) as server:
-            write(report, options, asyncio.run(measure(server, options, keys)))
+                            "--max-waiting", str(options.max_waiting), "--cache-bytes", "64MiB",
+                            *store) as server:
+            found = asyncio.run(measure(server, options, keys))
+            found["rows_of_nothing"] = rows_of_nothing(options.program, store)
+            write(report, options, found)
     return report.finish()
 
 
