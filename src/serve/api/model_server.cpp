@@ -2,6 +2,7 @@
 #include "serve/api/model_server.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -73,6 +74,14 @@ ModelNames::Cards cards_of(const ModelServerConfig& config) {
 
 int64_t memory_budget(const ModelServerConfig& config) {
   return config.memory_bytes > 0 ? config.memory_bytes : machine_memory().total_bytes / 5 * 4;
+}
+
+/// Connections need one each; shells give 1024 of the many that the system permits.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace
@@ -295,6 +304,7 @@ ModelServer::ModelServer(ModelServerConfig config)
 ModelServer::~ModelServer() = default;
 
 void ModelServer::start() {
+  raise_descriptor_limit();
   check_bind(impl_->config_.http.listen, impl_->accounts_->guards(), impl_->config_.force_public);
   impl_->server_->start();
   impl_->loader_ = std::thread([this] { impl_->load(); });
