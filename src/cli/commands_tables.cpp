@@ -67,18 +67,22 @@ constexpr Command rows[] = {
      "deepseek rm deepseek-ai/deepseek-llm-7b-chat\n"
      "deepseek rm unsloth/DeepSeek-R1-Distill-Qwen-1.5B-GGUF:Q4_K_M --yes",
      run_rm},
-    {"serve", "[MODEL]",
+    {"serve", "[MODEL…]",
      "host port listen url-prefix tls-cert tls-key api-key api-key-file force-public cors-origin "
-     "allowed-host model-name model-alias strict-replay access-log drain-seconds max-running "
+     "allowed-host model-name model-alias memory-bytes unload-after strict-replay access-log "
+     "drain-seconds max-running "
      "max-waiting prefix-cache cache-disk cache-disk-bytes files-bytes data-path store-url prices "
      "otlp-endpoint threads cpu ctx "
      "cache-bytes adapter precision",
      "deepseek serve\n"
      "deepseek serve MODEL --port 8000 --api-key-file keys.txt --host 0.0.0.0\n"
+     "deepseek serve small=starter big=deepseek-ai/DeepSeek-V2-Lite-Chat --memory-bytes 40GiB\n"
      "deepseek serve MODEL --data-path data --prices prices.yaml --host 0.0.0.0\n"
      "curl http://127.0.0.1:8080/v1/chat/completions -H 'content-type: application/json' "
      "-d '{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}'",
      run_serve},
+    {"ps", "", "url host port url-prefix tls-cert api-key",
+     "deepseek ps\ndeepseek ps --url https://llm.example.org --api-key sk-...", run_ps},
     {"key", "ACTION [KEY]",
      "name scope allow-model expires requests-per-minute tokens-per-minute concurrency currency "
      "prepaid grant top-up note disabled data-path store-url",

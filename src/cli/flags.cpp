@@ -17,13 +17,20 @@ namespace {
 struct ArgumentName {
   std::string name;
   bool may_be_absent;
+  bool many;
 };
+
+constexpr std::string_view ellipsis = "…";
+constexpr int most_arguments = 1000;
 
 std::vector<ArgumentName> argument_names(const Command& command) {
   std::vector<ArgumentName> names;
   for (const std::string& word : split_words(command.arguments)) {
     const bool bracketed = word.starts_with('[');
-    names.push_back({bracketed ? word.substr(1, word.size() - 2) : word, bracketed});
+    std::string name = bracketed ? word.substr(1, word.size() - 2) : word;
+    const bool many = name.ends_with(ellipsis);
+    if (many) name.resize(name.size() - ellipsis.size());
+    names.push_back({std::move(name), bracketed, many});
   }
   return names;
 }
@@ -78,7 +85,10 @@ void Flags::read_command_line(const Command& command, std::span<const std::strin
     }
   }
   const std::vector<ArgumentName> names = argument_names(command);
-  for (const ArgumentName& name : names) options[name.name] = app.add_option(name.name, accept);
+  for (const ArgumentName& name : names) {
+    options[name.name] = app.add_option(name.name, accept);
+    if (name.many) options[name.name]->expected(1, most_arguments)->allow_extra_args();
+  }
 
   std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
   try {
@@ -97,7 +107,7 @@ void Flags::read_command_line(const Command& command, std::span<const std::strin
     const std::string name = key.starts_with("no-") ? key.substr(3) : key;
     const Setting* setting = find_setting(name);
     if (setting == nullptr) {
-      arguments_[key] = option->results().front();
+      arguments_[key] = option->results();
       continue;
     }
     const std::string place = concat("--", key);
@@ -147,13 +157,18 @@ void Flags::read_config_file() {
 std::optional<std::string> Flags::argument(std::string_view name) const {
   const auto found = arguments_.find(name);
   if (found == arguments_.end()) return std::nullopt;
-  return found->second;
+  return found->second.front();
 }
 
 std::string Flags::required_argument(std::string_view name) const {
   const auto found = arguments_.find(name);
   if (found == arguments_.end()) fail(ErrorKind::invalid_input, name, " is missing");
-  return found->second;
+  return found->second.front();
+}
+
+std::vector<std::string> Flags::arguments(std::string_view name) const {
+  const auto found = arguments_.find(name);
+  return found == arguments_.end() ? std::vector<std::string>() : found->second;
 }
 
 const Flags::Value* Flags::find(std::string_view name) const {

@@ -33,6 +33,8 @@ class Flags {
   /// Absent when the argument was left out.
   std::optional<std::string> argument(std::string_view name) const;
   std::string required_argument(std::string_view name) const;
+  /// All that were given for the last argument, "[MODEL…]".
+  std::vector<std::string> arguments(std::string_view name) const;
 
   bool given(std::string_view name) const { return find(name) != nullptr; }
   const Value* find(std::string_view name) const;
@@ -57,7 +59,7 @@ class Flags {
   void read_environment();
   void read_config_file();
 
-  std::map<std::string, std::string, std::less<>> arguments_;
+  std::map<std::string, std::vector<std::string>, std::less<>> arguments_;
   std::map<std::string, Value, std::less<>> values_;
   std::optional<std::filesystem::path> config_file_;
   std::vector<std::string> ignored_variables_;

@@ -94,18 +94,27 @@ constexpr std::array rows{
                "Deletes a model, or one file of it, and frees what nothing else refers to. Asks "
                "first; --yes answers for you.",
                "删除模型或其中一个文件，并释放不再被引用的数据。会先询问；--yes 表示同意。"},
-    MessageRow{"verb.serve", "serve a model over HTTP", "通过 HTTP 提供模型服务"},
+    MessageRow{"verb.serve", "serve models over HTTP", "通过 HTTP 提供模型服务"},
     MessageRow{
         "verb.serve.about",
         "Answers the OpenAI and DeepSeek API (/v1/chat/completions, /v1/completions, "
         "/v1/models, /tokenize and others; /openapi.json lists all) for many clients at once. "
         "Listens on this machine alone unless told otherwise; other machines only with API "
         "keys. Keys made with 'deepseek key' count, with their limits and balances, and every "
-        "change of them at once. Ctrl-C finishes what runs and leaves.",
+        "change of them at once. Of several models as many are in memory as --memory-bytes has "
+        "room for; the others are loaded when they are asked for, in place of idle ones. "
+        "NAME=MODEL "
+        "says what requests call a model. Ctrl-C finishes what runs and leaves.",
         "为众多客户端同时提供 OpenAI 与 DeepSeek API（/v1/chat/completions、/v1/completions、"
         "/v1/models、/tokenize 等；/openapi.json 列出全部）。默认只监听本机；"
         "对其他机器开放时须有 API 密钥。'deepseek key' 创建的密钥及其限额与余额有效，"
-        "更改立即生效。Ctrl-C 完成正在进行的请求后退出。"},
+        "更改立即生效。有多个模型时，内存中保留 --memory-bytes 所容许的模型，其余在被请求时"
+        "替换空闲模型载入。“名称=模型” 指定请求中使用的名称。Ctrl-C 完成正在进行的请求后退出。"},
+    MessageRow{"verb.ps", "the models that a server has in memory", "服务器内存中的模型"},
+    MessageRow{"verb.ps.about",
+               "Asks a running 'deepseek serve' which models are loaded, how much memory they may "
+               "take, and until when they stay.",
+               "询问正在运行的 'deepseek serve' 已载入哪些模型、最多占用多少内存、保留到何时。"},
     MessageRow{"verb.key", "API keys of the server", "服务器的 API 密钥"},
     MessageRow{
         "verb.key.about",
@@ -258,10 +267,21 @@ constexpr std::array rows{
                "允许调用的网页来源；可多次给出"},
     MessageRow{"flag.allowed-host", "further name that a Host header may hold",
                "Host 头允许的其他名称"},
-    MessageRow{"flag.model-name", "what requests call the model", "请求中使用的模型名称"},
+    MessageRow{"flag.model-name", "what requests call the model, where there is one",
+               "只有一个模型时请求中使用的名称"},
     MessageRow{"flag.model-alias",
-               "another name for the model, such as gpt-*; may be given several times",
-               "模型的其他名称，如 gpt-*；可多次给出"},
+               "another name for the first model, such as gpt-*, or NAME=MODEL for another; may be "
+               "given several times",
+               "第一个模型的其他名称，如 gpt-*；或用 名称=模型 指定其他模型；可多次给出"},
+    MessageRow{"flag.memory-bytes",
+               "what models and their caches may take together; four fifths of the memory when not "
+               "given",
+               "所有模型及其缓存可占用的内存；默认为内存的五分之四"},
+    MessageRow{"flag.unload-after",
+               "unload a model that nobody used for so long; 0: only when its memory is needed",
+               "模型闲置超过此秒数后卸载；0 表示仅在需要内存时卸载"},
+    MessageRow{"flag.url", "the server's address; from --host and --port when not given",
+               "服务器地址；默认由 --host 与 --port 得出"},
     MessageRow{"flag.strict-replay",
                "refuse calls that come back without the reasoning before them",
                "拒绝缺少先前推理内容的工具调用回传"},

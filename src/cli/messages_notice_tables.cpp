@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::array rows{
     MessageRow{"serve.listens", "{} answers at {}", "{} 的服务地址：{}"},
+    MessageRow{"ps.empty", "{} has no model in memory", "{} 的内存中没有模型"},
+    MessageRow{"ps.stays", "the server stops", "服务器停止"},
     MessageRow{"exit.done", "done", "完成"},
     MessageRow{"exit.internal", "internal: a bug in deepseek, please report it",
                "内部错误：deepseek 的缺陷，请反馈"},

@@ -49,6 +49,8 @@ constexpr std::array rows{
     Setting{"allowed-host", "NAME", Kind::list, Scope::lasting},
     Setting{"model-name", "NAME", Kind::text, Scope::lasting},
     Setting{"model-alias", "NAME", Kind::list, Scope::lasting},
+    Setting{"memory-bytes", "SIZE", Kind::size, Scope::lasting},
+    Setting{"unload-after", "SECONDS", Kind::integer, Scope::lasting, "0", 0, 1e9},
     Setting{"strict-replay", "", Kind::boolean, Scope::lasting, "true"},
     Setting{"access-log", "FILE", Kind::path, Scope::lasting},
     Setting{"drain-seconds", "N", Kind::integer, Scope::lasting, "30", 0, 86400},
@@ -64,6 +66,7 @@ constexpr std::array rows{
     Setting{"store-url", "URL", Kind::text, Scope::lasting},
     Setting{"prices", "FILE", Kind::path, Scope::lasting},
     // One call.
+    Setting{"url", "URL", Kind::text},
     Setting{"prompt", "TEXT", Kind::text},
     Setting{"prompt-file", "FILE", Kind::path},
     Setting{"chat", "", Kind::boolean},

@@ -25,6 +25,19 @@ int64_t cache_budget(const TextModelOptions& options, const CacheLayout& layout,
 
 }  // namespace
 
+MemoryPlan plan_memory(const CheckpointFiles& files, const ModelConfig& config,
+                       const TextModelOptions& options) {
+  const int64_t context = checked_context(options.context, config);
+  const CacheLayout layout = cache_layout(config, cache_dtype(options));
+  MemoryPlan plan;
+  plan.weight_bytes = options.precision == Precision::f32
+                          ? count_parameters(config).total * dtype_size(DType::f32)
+                          : weight_bytes(files);
+  plan.cache_bytes = cache_budget(options, layout, context);
+  plan.context_length = std::min(context, plan.cache_bytes / layout.page_bytes() * tokens_per_page);
+  return plan;
+}
+
 int64_t checked_context(int64_t wanted, const ModelConfig& config) {
   if (wanted <= 0) return config.max_position_embeddings;
   if (wanted > config.max_position_embeddings)
@@ -42,12 +55,12 @@ OpenedEngine open_engine(const CheckpointFiles& files, const ModelConfig& config
   open.notice = options.notice;
   open.progress = options.progress;
   const OpenedModel opened = open_model(files, open);
-  const DType cache_dtype = options.precision == Precision::f32 ? DType::f32 : DType::bf16;
-  const CacheLayout layout = opened.transformer->cache_layout(cache_dtype);
+  const DType dtype = cache_dtype(options);
+  const CacheLayout layout = cache_layout(config, dtype);
   OpenedEngine out;
   out.engine = std::make_unique<Engine>(
-      opened.transformer, Engine::Options{.cache_bytes = cache_budget(options, layout, context),
-                                          .cache_dtype = cache_dtype});
+      opened.transformer,
+      Engine::Options{.cache_bytes = cache_budget(options, layout, context), .cache_dtype = dtype});
   out.context_length = std::min(context, out.engine->pool().total_pages() * tokens_per_page);
   return out;
 }

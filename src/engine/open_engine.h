@@ -24,6 +24,11 @@ struct TextModelOptions {
   ProgressSink progress;  // of loading
 };
 
+/// Of values in the cache.
+inline DType cache_dtype(const TextModelOptions& options) {
+  return options.precision == Precision::f32 ? DType::f32 : DType::bf16;
+}
+
 /// The weights of a checkpoint and what runs them, without what makes text of ids.
 struct OpenedEngine {
   std::unique_ptr<Engine> engine;
@@ -34,6 +39,15 @@ struct OpenedEngine {
 /// Throws invalid_input for a context longer than the model's, and what open_model throws.
 OpenedEngine open_engine(const CheckpointFiles& files, const ModelConfig& config,
                          const TextModelOptions& options);
+
+/// What a model will take of memory, and the tokens that leaves a sequence, told from its files'
+/// headers. Throws as open_engine.
+struct MemoryPlan {
+  int64_t weight_bytes = 0, cache_bytes = 0;
+  int64_t context_length = 0;
+};
+MemoryPlan plan_memory(const CheckpointFiles& files, const ModelConfig& config,
+                       const TextModelOptions& options);
 
 /// What --ctx asks for, or the model's context when that is 0. Throws invalid_input past it.
 int64_t checked_context(int64_t wanted, const ModelConfig& config);

@@ -4,54 +4,48 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "engine/fingerprint.h"
-#include "formats/gguf_vocabulary.h"
-#include "formats/template_source.h"
+#include "engine/text_source.h"
 #include "model/gguf_config.h"
 #include "model/open.h"
 
 namespace deepseek {
-
-struct TextModel::Chat {
-  TemplateSource source;
-};
 
 TextModel::TextModel(const std::filesystem::path& path, const TextModelOptions& options)
     : path_(path) {
   const CheckpointFiles files = CheckpointFiles::open(path);
   const ModelConfig config = files.read_config();
   checked_context(options.context, config);
-  tokenizer_ = files.gguf ? Tokenizer::from_vocabulary(gguf_vocabulary(files.gguf->metadata()),
-                                                       path.string())
-                          : Tokenizer::open(path);
+  text_ = std::make_unique<const TextSource>(open_text(files, config));
   generation_config_ =
       files.gguf ? generation_config_from_gguf(*files.gguf) : read_generation_config(path);
-  tokenizer_->pad_to(config.vocab_size);
-  chat_ = std::make_unique<Chat>(Chat{files.gguf ? find_templates(*files.gguf, *tokenizer_)
-                                                 : find_templates(path, *tokenizer_)});
 
   const auto add_end = [&](std::optional<int64_t> id) {
     if (id && *id >= 0 && *id < config.vocab_size) end_tokens_.insert(static_cast<int32_t>(*id));
   };
   for (const int64_t id : generation_config_.eos_token_ids) add_end(id);
   for (const int64_t id : config.eos_token_ids) add_end(id);
-  const SpecialTokens& special = tokenizer_->special_tokens();
+  const SpecialTokens& special = tokenizer().special_tokens();
   for (const auto& id : {special.eos, special.eot, special.eom})
     if (id) add_end(*id);
 
   OpenedEngine opened = open_engine(files, config, options);
   engine_ = std::move(opened.engine);
   context_length_ = opened.context_length;
-  const DType cache_dtype = options.precision == Precision::f32 ? DType::f32 : DType::bf16;
-  fingerprint_ = model_fingerprint(path, options.adapter, dtype_name(cache_dtype));
+  fingerprint_ = fingerprint_of(path, options);
 }
 
 TextModel::~TextModel() = default;
 
-bool TextModel::has_chat_template() const { return chat_->source.has_template(); }
-
-std::string TextModel::chat_template_text() const {
-  return has_chat_template() ? chat_->source.choose(true, path_.string()).text : std::string();
+std::string TextModel::fingerprint_of(const std::filesystem::path& path,
+                                      const TextModelOptions& options) {
+  return model_fingerprint(path, options.adapter, dtype_name(cache_dtype(options)));
 }
+
+const Tokenizer& TextModel::tokenizer() const { return text_->tokenizer; }
+
+bool TextModel::has_chat_template() const { return text_->templates.has_template(); }
+
+std::string TextModel::chat_template_text() const { return text_->chat_template(); }
 
 RenderedPrompt TextModel::render(const nlohmann::ordered_json& context) const {
   if (!has_chat_template())
@@ -59,9 +53,9 @@ RenderedPrompt TextModel::render(const nlohmann::ordered_json& context) const {
          ": this model has no chat template; it was not taught to chat: use 'deepseek generate' "
          "with a raw prompt");
   const bool has_tools = context.contains("tools") && !context["tools"].empty();
-  const TemplateSource::Named& named = chat_->source.choose(has_tools, path_.string());
+  const TemplateSource::Named& named = text_->templates.choose(has_tools, path_.string());
   return ChatTemplate::parse(named.text, named.origin)
-      .render_marked(chat_->source.with_special_tokens(context));
+      .render_marked(text_->templates.with_special_tokens(context));
 }
 
 std::vector<int32_t> TextModel::encode(const RenderedPrompt& prompt) const {
@@ -78,7 +72,7 @@ std::vector<int32_t> TextModel::encode(const RenderedPrompt& prompt) const {
     add(content.end, false);
   }
   add(text.size(), true);
-  return tokenizer_->encode(spans);
+  return tokenizer().encode(spans);
 }
 
 }  // namespace deepseek

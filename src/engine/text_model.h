@@ -16,6 +16,8 @@
 
 namespace deepseek {
 
+struct TextSource;
+
 /// Everything of a checkpoint that turns text into text: tokenizer, chat template, recommended
 /// sampling, weights and the engine that runs them.
 class TextModel {
@@ -30,7 +32,7 @@ class TextModel {
   const std::filesystem::path& path() const { return path_; }
   const ModelConfig& config() const { return engine_->model().config(); }
   const GenerationConfig& generation_config() const { return generation_config_; }
-  const Tokenizer& tokenizer() const { return *tokenizer_; }
+  const Tokenizer& tokenizer() const;
   Engine& engine() { return *engine_; }
   /// Tokens a sequence may have: the model's context, or what the options and the cache allow.
   int64_t context_length() const { return context_length_; }
@@ -41,6 +43,9 @@ class TextModel {
   /// another's. Made of names, sizes, times and samples of the files, so that it costs nothing to
   /// speak of; equal files that were copied may differ.
   const std::string& fingerprint() const { return fingerprint_; }
+  /// The same of a checkpoint that is not loaded.
+  static std::string fingerprint_of(const std::filesystem::path& path,
+                                    const TextModelOptions& options);
 
   bool has_chat_template() const;
   /// The template itself, the one for tools where there are several; empty when there is none.
@@ -52,12 +57,9 @@ class TextModel {
   std::vector<int32_t> encode(const RenderedPrompt& prompt) const;
 
  private:
-  struct Chat;
-
   std::filesystem::path path_;
   GenerationConfig generation_config_;
-  std::optional<Tokenizer> tokenizer_;
-  std::unique_ptr<Chat> chat_;
+  std::unique_ptr<const TextSource> text_;
   std::set<int32_t> end_tokens_;
   std::string fingerprint_;
   std::unique_ptr<Engine> engine_;

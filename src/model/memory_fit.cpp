@@ -27,20 +27,18 @@ double measured_read_rate(const std::filesystem::path& path) {
 
 }  // namespace
 
+int64_t weight_bytes(const CheckpointFiles& files) {
+  return files.gguf ? files.gguf->size_bytes() : Checkpoint::open(files.path).size_bytes();
+}
+
 Placement choose_placement(const CheckpointFiles& files, const ModelConfig& config,
                            const NoticeSink& notice) {
-  std::filesystem::path first = files.path;
-  int64_t weights = 0;
-  if (files.gguf) {
-    weights = files.gguf->size_bytes();
-  } else {
-    const Checkpoint checkpoint = Checkpoint::open(files.path);
-    weights = checkpoint.size_bytes();
-    if (!checkpoint.shards().empty()) first = checkpoint.shards().front().path();
-  }
+  const int64_t weights = weight_bytes(files);
   const MachineMemory memory = machine_memory();
   if (weights < memory.available_bytes) return Placement::native;
   if (notice) {
+    std::filesystem::path first = files.path;
+    if (!files.gguf) first = Checkpoint::open(files.path).shards().front().path();
     const ParameterCount count = count_parameters(config);
     const double per_token = static_cast<double>(weights) * static_cast<double>(count.active) /
                              static_cast<double>(std::max<int64_t>(count.total, 1));

@@ -10,6 +10,21 @@
 
 namespace deepseek {
 
+CacheLayout cache_layout(const ModelConfig& config, DType dtype) {
+  CacheLayout layout;
+  layout.latent = config.attention == AttentionKind::mla;
+  layout.layers = config.num_hidden_layers;
+  layout.dtype = dtype;
+  if (layout.latent) {
+    layout.rank = config.kv_lora_rank;
+    layout.rope = config.qk_rope_head_dim;
+  } else {
+    layout.kv_heads = config.num_key_value_heads;
+    layout.k_dim = layout.v_dim = config.head_dim;
+  }
+  return layout;
+}
+
 Transformer::Transformer(const ModelConfig& config, ParamSource& source, const PassOptions& passes)
     : config_(config) {
   const int64_t d = config.hidden_size;
@@ -35,21 +50,6 @@ Transformer::Transformer(const ModelConfig& config, ParamSource& source, const P
                     Linear(source, prefix + ".eh_proj", d, 2 * d), layer_at(layer),
                     RmsNorm(source, prefix + ".shared_head.norm", d, config.rms_norm_eps)});
   }
-}
-
-CacheLayout Transformer::cache_layout(DType dtype) const {
-  CacheLayout layout;
-  layout.latent = config_.attention == AttentionKind::mla;
-  layout.layers = config_.num_hidden_layers;
-  layout.dtype = dtype;
-  if (layout.latent) {
-    layout.rank = config_.kv_lora_rank;
-    layout.rope = config_.qk_rope_head_dim;
-  } else {
-    layout.kv_heads = config_.num_key_value_heads;
-    layout.k_dim = layout.v_dim = config_.head_dim;
-  }
-  return layout;
 }
 
 Tensor Transformer::embed_rows(const std::vector<int32_t>& tokens) const {

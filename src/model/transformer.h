@@ -20,6 +20,9 @@ struct MtpLayer {
   RmsNorm shared_head_norm;
 };
 
+/// What a page of a model's cache holds.
+CacheLayout cache_layout(const ModelConfig& config, DType dtype);
+
 /// The decoder of every family, wired by its config. Without a cache it scores or trains; with one
 /// it serves: the same modules, the same weights.
 class Transformer {
@@ -28,7 +31,7 @@ class Transformer {
   Transformer(const ModelConfig& config, ParamSource& source, const PassOptions& passes);
 
   const ModelConfig& config() const { return config_; }
-  CacheLayout cache_layout(DType dtype) const;
+  CacheLayout cache_layout(DType dtype) const { return deepseek::cache_layout(config_, dtype); }
 
   /// The residual stream after the last layer, before the final norm, [T, d]. Token ids must be
   /// within the vocabulary: throws invalid_input otherwise.

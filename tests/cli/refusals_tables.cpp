@@ -408,6 +408,19 @@ void add_serve(std::vector<Refusal>& rows) {
                          "  other: [{from: 2020-01-01, hit: 1, miss: 1, output: 1}]\n")});
   rows.push_back({section, "a collector that is no URL",
                   serve({"--otlp-endpoint", "collector:4318"}), 2, model()});
+  rows.push_back({section,
+                  "one name for two models",
+                  {"serve", "DIR/model", "DIR/model", "--port", "0", "--model-name", "tiny"},
+                  2,
+                  model()});
+  rows.push_back({section,
+                  "two models of one name",
+                  {"serve", "tiny=DIR/model", "tiny=DIR/model", "--port", "0"},
+                  2,
+                  model()});
+  rows.push_back({section, "another name for a model that is not served",
+                  serve({"--model-alias", "gpt-*=other"}), 2, model()});
+  rows.push_back({section, "a server that does not answer", {"ps", "--port", "1"}, 7, model()});
   rows.push_back({section, "a store that is no database", with(serve({}), data), 3,
                   beside("data/store.sqlite3", std::string(4096, 'x'))});
 }

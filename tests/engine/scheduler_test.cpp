@@ -112,7 +112,9 @@ TEST_F(SchedulerTest, ASlowReaderPausesItsOwnRequestAlone) {
     ASSERT_TRUE(bench.scheduler->step());
     quick_answer.take(quick);
   }
+  bench.time += 300s;
   EXPECT_FALSE(bench.scheduler->step()) << "nothing but the paused request is left";
+  EXPECT_EQ(bench.scheduler->last_progress(), bench.time) << "nobody is stuck but the reader";
   int64_t unread = 0;
   for (; unread < 4; ++unread) slow_answer.take(*slow.poll());
   EXPECT_TRUE(bench.scheduler->step()) << "half of the buffer is free again";

@@ -330,6 +330,38 @@ test("the operator sees load, keys and spending; others do not", async () => {
   await other.close();
 });
 
+test("every route is shown with what it takes", async () => {
+  const tab = await open(browser, server, options());
+  const { page } = tab;
+  await page.getByRole("button", { name: "More" }).click();
+  await page.getByRole("menuitem", { name: "API" }).click();
+  await page.getByRole("heading", { name: "API" }).waitFor();
+  const { paths } = await server.ask("/openapi.json");
+  const shown = page.locator(".operation");
+  await becomes(async () => (await shown.count()) > 20, true, "the routes");
+  await page.getByLabel("Search routes").fill("completions");
+  await becomes(async () => (await shown.count()) < 8, true, "those that match");
+  await page.locator(".operation summary", { hasText: "/v1/chat/completions" }).click();
+  await page.getByText("/beta/chat/completions").waitFor();
+  await page.locator(".schema li", { hasText: "messages" }).first().locator("summary").click();
+  await page.locator(".schema .schema code", { hasText: "tool_calls" }).first().waitFor();
+  const example = await page.locator(".operation-body pre").innerText();
+  const body = JSON.parse(/-d '(.*)'/s.exec(example)[1]);
+  assert.ok("/v1/chat/completions" in paths && body.messages[0].content, example);
+  body.max_tokens = 4;
+  const answer = await server.ask("/v1/chat/completions", {
+    method: "POST",
+    body,
+    key: server.secrets.alice,
+  });
+  assert.equal(answer.object, "chat.completion", "the example is answered");
+  await tab.close();
+
+  const stranger = await open(browser, server, { path: "/#api", language: "zh-CN" });
+  await stranger.page.getByPlaceholder("搜索路由").waitFor();
+  await stranger.close();
+});
+
 test("the licences are a click away", async () => {
   const text = await (
     await fetch(

@@ -2,7 +2,7 @@
 import { recall, remember } from "./memory.js";
 
 /** The server's address, whatever prefix it is reached under: this file lies in its assets. */
-const base = new URL("..", import.meta.url);
+export const apiBase = new URL("..", import.meta.url);
 
 /** A refusal of the server, or none at all (status 0). */
 export class ApiError extends Error {
@@ -42,7 +42,7 @@ async function send(path, { method = "GET", body, headers = {}, signal } = {}) {
   const key = apiKey();
   let response;
   try {
-    response = await fetch(new URL(path, base), {
+    response = await fetch(new URL(path, apiBase), {
       method,
       signal,
       credentials: "omit",

@@ -3,6 +3,7 @@ import { render } from "preact";
 import { useEffect } from "preact/hooks";
 import { stopAnswer } from "./answer.js";
 import { apiKey } from "./api.js";
+import { ApiPage } from "./api_page.jsx";
 import { app } from "./app_state.js";
 import { ChatPage } from "./chat_page.jsx";
 import { newChat, openChat } from "./open_chat.js";
@@ -16,10 +17,10 @@ import { Sidebar, startChat } from "./sidebar.jsx";
 import { useStore } from "./store.js";
 import "./style.css";
 
-/** "#operator", "#/chat/ID", "#/chat/ID/MESSAGE". */
+/** "#operator", "#api", "#/chat/ID", "#/chat/ID/MESSAGE". */
 function readRoute() {
-  if (location.hash === "#operator" || location.hash === "#/operator")
-    return { page: "operator", chat: null };
+  const page = location.hash.replace(/^#\/?/, "");
+  if (page === "operator" || page === "api") return { page, chat: null };
   const [, place, chat, message] = location.hash.split("/");
   return { page: "chat", chat: place === "chat" && chat ? chat : null, message };
 }
@@ -95,7 +96,9 @@ function App() {
     if (state.phase === "ready") followRoute();
   }, [state.phase]);
   const inner =
-    state.phase !== "ready" ? (
+    state.route.page === "api" ? (
+      <ApiPage words={words} />
+    ) : state.phase !== "ready" ? (
       <Gate state={state} words={words} />
     ) : state.route.page === "operator" ? (
       <Operator words={words} language={state.language} />

@@ -92,6 +92,7 @@ function Foot({ state, words }) {
         above
         items={[
           { text: words.shortcuts, act: () => open({ kind: "shortcuts" }) },
+          { text: words.api, act: () => (location.hash = "api") },
           {
             text: words.licences,
             act: () =>

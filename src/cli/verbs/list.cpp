@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <set>
 
+#include "cli/table.h"
 #include "cli/verbs/verbs.h"
 #include "core/json.h"
 #include "core/text.h"
@@ -20,21 +20,6 @@ std::string format_of(const HubSnapshot& model) {
   std::string text;
   for (const std::string& format : formats) text += concat(text.empty() ? "" : ", ", format);
   return text.empty() ? "-" : text;
-}
-
-void print_table(const std::vector<std::vector<std::string>>& rows, Console& console) {
-  std::vector<size_t> widths(rows.front().size());
-  for (const auto& row : rows)
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  for (const auto& row : rows) {
-    std::string line;
-    for (size_t i = 0; i + 1 < row.size(); ++i) {
-      std::string cell = row[i];
-      cell.resize(widths[i] + 2, ' ');
-      line += cell;
-    }
-    console.line(line + row.back());
-  }
 }
 
 }  // namespace

@@ -40,12 +40,34 @@ std::optional<store::StoreLocation> served_store(const Flags& flags) {
   }
 }
 
+/// "NAME=MODEL" in two; no name where there is none.
+std::pair<std::string, std::string> named(const std::string& text) {
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0 || text.find('/') < equals) return {"", text};
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+std::vector<serve::ServedModel> served_models(const Flags& flags) {
+  std::vector<std::string> texts = flags.arguments("MODEL");
+  if (texts.empty()) texts = {"starter"};
+  const std::optional<std::string> only_name = flags.text("model-name");
+  if (only_name && texts.size() > 1)
+    fail(ErrorKind::invalid_input, "model-name: expected one model, got ", texts.size(),
+         "; name them as in ", *only_name, "=", texts.front());
+  std::vector<serve::ServedModel> models;
+  for (const std::string& text : texts) {
+    const auto [name, model] = named(text);
+    models.push_back({only_name.value_or(name.empty() ? model : name), model_path(model)});
+  }
+  return models;
+}
+
 serve::ModelServerConfig config_of(const Flags& flags, Console& console) {
   serve::ModelServerConfig config;
-  const std::string model = flags.argument("MODEL").value_or("starter");
-  config.model_path = model_path(model);
-  config.model_name = flags.text("model-name").value_or(model);
+  config.models = served_models(flags);
   config.model = model_options(flags, console);
+  config.memory_bytes = flags.size_bytes("memory-bytes").value_or(0);
+  config.unload_after = std::chrono::seconds(*flags.integer("unload-after"));
 
   const int64_t port = *flags.integer("port");
   config.http.listen = {{flags.text("host").value_or("127.0.0.1"), static_cast<int>(port)}};
@@ -59,8 +81,13 @@ serve::ModelServerConfig config_of(const Flags& flags, Console& console) {
   config.http.tls_key = flags.text("tls-key").value_or("");
   config.http.cors_origins = flags.list("cors-origin");
   config.http.allowed_hosts = flags.list("allowed-host");
-  for (const std::string& name : flags.list("model-alias"))
-    config.aliases.insert({name, std::nullopt});
+  for (const std::string& text : flags.list("model-alias")) {
+    const auto [name, model] = named(text);
+    if (name.empty())
+      config.aliases.try_emplace(model);
+    else
+      config.aliases[name].model = model;
+  }
   config.strict_replay = flags.on("strict-replay");
   config.api_keys = flags.list("api-key");
   if (const auto file = flags.text("api-key-file"))
@@ -85,7 +112,8 @@ serve::ModelServerConfig config_of(const Flags& flags, Console& console) {
 
 int run_serve(const Flags& flags, Console& console) {
   serve::ModelServerConfig config = config_of(flags, console);
-  const std::string name = config.model_name;
+  std::vector<std::string> names;
+  for (const serve::ServedModel& model : config.models) names.push_back(model.name);
   const bool tls = !config.http.tls_certificate.empty();
   const std::string prefix = config.http.url_prefix;
   serve::ModelServer server(std::move(config));
@@ -96,10 +124,13 @@ int run_serve(const Flags& flags, Console& console) {
                        ? address.text()
                        : concat(tls ? "https://" : "http://", address.text(), prefix));
   if (console.json()) {
-    console.line(nlohmann::ordered_json{{"model", name}, {"urls", urls}}.dump());
+    console.line(
+        nlohmann::ordered_json{{"model", names.front()}, {"models", names}, {"urls", urls}}.dump());
   } else {
+    std::string joined;
+    for (const std::string& name : names) joined += concat(joined.empty() ? "" : ", ", name);
     for (const auto& url : urls)
-      console.line(console.say("serve.listens", name, url.get<std::string>()));
+      console.line(console.say("serve.listens", joined, url.get<std::string>()));
   }
   console.flush();
   server.run();

@@ -19,6 +19,7 @@ int run_key(const Flags& flags, Console& console);
 int run_ledger(const Flags& flags, Console& console);
 int run_list(const Flags& flags, Console& console);
 int run_perplexity(const Flags& flags, Console& console);
+int run_ps(const Flags& flags, Console& console);
 int run_pull(const Flags& flags, Console& console);
 int run_rm(const Flags& flags, Console& console);
 int run_run(const Flags& flags, Console& console);

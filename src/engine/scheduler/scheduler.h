@@ -98,8 +98,8 @@ class Scheduler {
   SchedulerStatistics statistics() const;
   /// Nothing runs or waits.
   bool idle() const;
-  /// When a step last completed, or work last came to an idle scheduler: with work queued and this
-  /// long ago, the worker is stuck.
+  /// When a step last completed, work last came to an idle scheduler, or the worker last found that
+  /// all there is waits for its readers: with work queued and this long ago, it is stuck.
   std::chrono::steady_clock::time_point last_progress() const;
 
   /// Refuses new requests from now on, waits until all are answered or `grace` has passed, then

@@ -91,7 +91,10 @@ bool Scheduler::Worker::round() {
   admit();
   report_positions();
   std::vector<Part> parts = plan();
-  if (!parts.empty()) execute(parts);
+  if (!parts.empty())
+    execute(parts);
+  else if (loads_.empty())
+    last_progress_ = now().time_since_epoch().count();  // all there is waits for its readers
   if (cache_) cache_->write_behind();
   publish();
   if (parts.empty() && !options_.own_thread && !loads_.empty()) {

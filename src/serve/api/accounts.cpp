@@ -186,18 +186,28 @@ void Accounts::report(const std::string& id, const store::TokenCounts& used) {
   if (!id.empty()) store_->meter.report(id, used);
 }
 
-void Accounts::settle(const Bill& bill, const store::TokenCounts& used, store::Outcome outcome) {
-  if (!bill.id_.empty()) settle_money({bill.id_, used, outcome});
+void Accounts::settle(const Bill& bill, const store::TokenCounts& used, store::Outcome outcome,
+                      std::optional<KeptReply> kept) {
+  if (!bill.id_.empty()) settle_money({bill.id_, used, outcome, std::move(kept)});
   limiter_.release(bill.key_id_, bill.rate_tokens_, used.hit + used.miss + used.output);
 }
 
-void Accounts::settle_money(const Unsettled& one) {
+void Accounts::charge(const Unsettled& one) {
+  const auto keep = [&](store::Connection& connection) {
+    if (one.kept)
+      store_->idempotency.finish(connection, one.kept->owner, one.kept->idempotency_key,
+                                 one.kept->reply);
+  };
+  store_->meter.settle(one.id, one.used, one.outcome, keep);
+}
+
+void Accounts::settle_money(Unsettled one) {
   try {
-    store_->meter.settle(one.id, one.used, one.outcome);
+    charge(one);
   } catch (const std::exception& error) {
     notice(concat("request ", one.id, " is not settled yet: ", error.what()));
     const std::lock_guard lock(mutex_);
-    unsettled_.push_back(one);
+    unsettled_.push_back(std::move(one));
   }
 }
 
@@ -209,7 +219,7 @@ void Accounts::retry_unsettled() {
   }
   while (!left.empty()) {
     try {
-      store_->meter.settle(left.back().id, left.back().used, left.back().outcome);
+      charge(left.back());
       left.pop_back();
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::internal || error.kind() == ErrorKind::not_found) {

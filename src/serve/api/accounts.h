@@ -78,11 +78,14 @@ class Accounts : public std::enable_shared_from_this<Accounts> {
     std::string id;
     store::TokenCounts used;
     store::Outcome outcome;
+    std::optional<KeptReply> kept;
   };
 
   void report(const std::string& id, const store::TokenCounts& used);
-  void settle(const Bill& bill, const store::TokenCounts& used, store::Outcome outcome);
-  void settle_money(const Unsettled& one);
+  void settle(const Bill& bill, const store::TokenCounts& used, store::Outcome outcome,
+              std::optional<KeptReply> kept);
+  void settle_money(Unsettled one);
+  void charge(const Unsettled& one);
   void retry_unsettled();
   void keep();
 

@@ -2,6 +2,7 @@
 #include "serve/api/answer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "serve/api/api.h"
 #include "serve/http/request_error.h"
@@ -109,12 +110,25 @@ void Answer::begin_stream(StreamReply::Format format) {
   replay_->follow(*stream_);
 }
 
-/// Before the client can see the end: whoever repeats the request afterwards finds the reply.
-void Answer::keep(int64_t status, const HttpHeaders& headers, const std::string& body) {
-  if (idempotency_key_.empty()) return;
+void Answer::charge_at_end(std::shared_ptr<Bill> bill, const store::TokenCounts& used,
+                           store::Outcome outcome) {
+  charge_ = {std::move(bill), used, outcome};
+}
+
+void Answer::settle(int64_t status, const HttpHeaders& headers, const std::string& body) {
+  const std::optional<Charge> charge = std::exchange(charge_, std::nullopt);
+  if (idempotency_key_.empty()) {
+    if (charge) charge->bill->settle(charge->used, charge->outcome);
+    return;
+  }
+  const KeptReply kept{
+      holder_of(request()).owner, idempotency_key_, {status, headers_text(headers), body}};
+  if (charge && charge->bill->settle(charge->used, charge->outcome, kept)) {
+    over_ = true;
+    return;
+  }
   try {
-    context_->accounts->idempotency()->finish(holder_of(request()).owner, idempotency_key_,
-                                              {status, headers_text(headers), body});
+    context_->accounts->idempotency()->finish(kept.owner, kept.idempotency_key, kept.reply);
     over_ = true;
   } catch (const std::exception& error) {
     context_->accounts->notice(concat("a reply is not kept: ", error.what()));
@@ -144,7 +158,7 @@ void Answer::line(std::string_view json) {
 }
 
 void Answer::finish() {
-  keep(200, {{"Content-Type", content_type(format_)}, {"Cache-Control", "no-store"}}, kept_);
+  settle(200, {{"Content-Type", content_type(format_)}, {"Cache-Control", "no-store"}}, kept_);
   if (replay_)
     replay_->finish();
   else
@@ -157,7 +171,7 @@ void Answer::done() {
 }
 
 void Answer::reply(HttpReply reply) {
-  keep(reply.status, reply.headers, reply.body);
+  settle(reply.status, reply.headers, reply.body);
   for (const auto& [name, value] : headers_) reply.headers.add(name, value);
   exchange_.reply(std::move(reply));
 }

@@ -35,6 +35,10 @@ class Answer {
   Answer& operator=(const Answer&) = delete;
 
   const HttpRequest& request() const { return exchange_.request(); }
+  /// What the request costs if its answer becomes complete: charged by finish(), done() or reply(),
+  /// in one step with keeping the answer. An answer that fails charges what its bill has noted.
+  void charge_at_end(std::shared_ptr<Bill> bill, const store::TokenCounts& used,
+                     store::Outcome outcome);
   /// Fields of whatever is answered.
   void add_headers(const HttpHeaders& headers);
 
@@ -59,8 +63,15 @@ class Answer {
   void on_abandoned(std::function<void()> call);
 
  private:
+  struct Charge {
+    std::shared_ptr<Bill> bill;
+    store::TokenCounts used;
+    store::Outcome outcome;
+  };
+
   void release_key();
-  void keep(int64_t status, const HttpHeaders& headers, const std::string& body);
+  /// Before the client can see the end: charges, and keeps what a repeated request is answered.
+  void settle(int64_t status, const HttpHeaders& headers, const std::string& body);
   void keep_bytes(std::string_view bytes);
 
   Exchange exchange_;
@@ -73,6 +84,7 @@ class Answer {
   const std::string idempotency_key_;  // empty: nothing is kept
   std::mutex mutex_;
   std::string kept_;  // of a stream
+  std::optional<Charge> charge_;
   bool over_ = false;
 };
 

@@ -7,12 +7,19 @@
 #include <ctime>
 
 #include "core/utf8.h"
+#include "serve/api/model_waits.h"
 #include "serve/api/request_fields.h"
 #include "serve/store/digest.h"
 
 namespace deepseek::serve {
 
 using nlohmann::ordered_json;
+
+std::shared_ptr<ModelHost> ApiContext::host(const std::string& name) const {
+  const std::shared_ptr<const ModelCard> card = names->find(name);
+  if (auto lease = models->lease(*card)) return lease;
+  throw ModelAbsent(card);
+}
 
 std::string wire_text(const ordered_json& page) {
   return page.dump(-1, ' ', false, ordered_json::error_handler_t::replace);

@@ -8,22 +8,25 @@
 
 #include "core/json.h"
 #include "serve/api/accounts.h"
-#include "serve/api/model_host.h"
+#include "serve/api/model_names.h"
 #include "serve/api/reply_pump.h"
 #include "serve/http/replay.h"
 #include "serve/http/router.h"
 #include "serve/http/schema_validate.h"
+#include "serve/models/model_pool.h"
 
 namespace deepseek::serve {
 
 /// What the routes share.
 struct ApiContext {
-  /// The host that answers for a model's name. Throws RequestError 404 for an unknown one, 503
-  /// while it loads.
-  std::function<std::shared_ptr<ModelHost>(const std::string& name)> host;
-  std::function<std::vector<std::string>()> model_names;
-  /// What a name says of thinking (deepseek-chat, deepseek-reasoner) where a request says nothing.
-  std::function<std::optional<bool>(const std::string& name)> thinking_of;
+  /// What requests call the models, and those that are in memory.
+  std::shared_ptr<const ModelNames> names;
+  std::shared_ptr<ModelPool> models;
+
+  /// What answers under a name, to be held as long as it is used. Throws RequestError 404 for an
+  /// unknown name, and ModelAbsent; to be called before the request has any effect.
+  std::shared_ptr<ModelHost> host(const std::string& name) const;
+
   /// Whether reasoning must be sent back with the calls that it led to.
   bool strict_replay = true;
   std::shared_ptr<Accounts> accounts;

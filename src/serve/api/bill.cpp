@@ -23,19 +23,22 @@ void Bill::produced(int64_t tokens) {
   accounts_->report(id_, produced_);
 }
 
-void Bill::settle(const store::TokenCounts& used, store::Outcome outcome) {
-  if (!accounts_) return;
+bool Bill::settle(const store::TokenCounts& used, store::Outcome outcome,
+                  std::optional<KeptReply> kept) {
+  if (!accounts_) return false;
   {
     const std::lock_guard lock(mutex_);
-    if (settled_) return;
+    if (settled_) return false;
     settled_ = true;
   }
+  const bool keeps = kept && !id_.empty();
   // Never more than was agreed to at the admission.
   const int64_t hit = std::min(used.hit, demand_.prompt_tokens);
   accounts_->settle(*this,
                     {hit, std::min(used.miss, demand_.prompt_tokens - hit),
                      std::min(used.output, demand_.output_tokens)},
-                    outcome);
+                    outcome, std::move(kept));
+  return keeps;
 }
 
 store::TokenCounts charged_tokens(const Finished& end, bool streamed) {

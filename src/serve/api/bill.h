@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "engine/scheduler/ticket.h"
 #include "serve/http/message.h"
+#include "serve/store/idempotency.h"
 #include "serve/store/meter.h"
 
 namespace deepseek::serve {
@@ -19,6 +21,12 @@ struct Demand {
   int64_t prompt_tokens = 0;
   int64_t output_tokens = 0;     // of all choices
   bool output_is_stated = true;  // the client bounded it, not the context alone
+};
+
+/// A reply that is kept if and only if its request is charged.
+struct KeptReply {
+  std::string owner, idempotency_key;
+  store::StoredReply reply;
 };
 
 /// What one admitted request holds until it is over: its place among the key's requests, tokens of
@@ -34,8 +42,10 @@ class Bill {
 
   /// Tokens of output that the request has more: charged should this process die.
   void produced(int64_t tokens);
-  /// The end: charges the tokens and gives back the rest. Does nothing the second time.
-  void settle(const store::TokenCounts& used, store::Outcome outcome);
+  /// The end: charges the tokens and gives back the rest, and keeps the reply. Does nothing the
+  /// second time. False when the reply is left to the caller: nothing was to be charged.
+  bool settle(const store::TokenCounts& used, store::Outcome outcome,
+              std::optional<KeptReply> kept = {});
   /// x-ratelimit-… of the key's limits.
   const HttpHeaders& headers() const { return headers_; }
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/json.h"
-#include "serve/api/model_host.h"
+#include "serve/models/model_host.h"
 
 namespace deepseek::serve {
 

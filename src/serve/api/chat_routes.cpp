@@ -85,7 +85,8 @@ void chat(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
       context->host(field<std::string>(body, "model").value_or(""));
   ChatJob job = chat_job(*context, *host, http, body);
   if (!job.input.thinking)
-    job.input.thinking = context->thinking_of(field<std::string>(body, "model").value_or(""));
+    job.input.thinking =
+        context->names->thinking_of(field<std::string>(body, "model").value_or(""));
   ChatAnswer started = start_chat(*context->accounts, http, *host, std::move(job));
   run_session(chat_reply(answer, host, body, started, context), started);
 }

@@ -122,10 +122,14 @@ void ChatSession::finish(const Finished& end) {
                       .reasoning_tokens = end.usage.reasoning_tokens,
                       .queue_ms = end.timings.queue_ms,
                       .first_token_ms = end.timings.first_token_ms});
-  bill_->settle(charged_tokens(end, answer_->streams()), outcome_of(end, cancelled_));
-  if (end.error) return answer_->fail(std::make_exception_ptr(*end.error));
-  // Nobody waits for it, and it is not the whole answer.
-  if (cancelled_) return answer_->fail(std::make_exception_ptr(cut_off()));
+  const store::TokenCounts used = charged_tokens(end, answer_->streams());
+  if (end.error || cancelled_) {
+    bill_->settle(used, outcome_of(end, cancelled_));
+    if (end.error) return answer_->fail(std::make_exception_ptr(*end.error));
+    // Nobody waits for it, and it is not the whole answer.
+    return answer_->fail(std::make_exception_ptr(cut_off()));
+  }
+  answer_->charge_at_end(bill_, used, store::Outcome::complete);
   if (answer_->streams())
     write_last(end);
   else

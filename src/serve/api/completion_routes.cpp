@@ -265,10 +265,10 @@ class CompletionSession : public ReplySession,
     }
     if (job_->open > 0) return;
     if (job_->failed && !streams) job_->charged = {};
-    job_->bill->settle(job_->charged, job_->failed      ? store::Outcome::failed
-                                      : job_->cancelled ? store::Outcome::aborted
-                                                        : store::Outcome::complete);
-    if (job_->failed) return;
+    if (job_->failed) {
+      job_->bill->settle(job_->charged, store::Outcome::failed);
+      return;
+    }
     job_->answer->summarise({.model = job_->host->name(),
                              .finish_reason = choices_.front().reason,
                              .prompt_tokens = job_->usage.prompt_tokens,
@@ -276,7 +276,11 @@ class CompletionSession : public ReplySession,
                              .completion_tokens = job_->usage.completion_tokens,
                              .queue_ms = end.timings.queue_ms,
                              .first_token_ms = end.timings.first_token_ms});
-    if (job_->cancelled) return job_->answer->fail(std::make_exception_ptr(cut_off()));
+    if (job_->cancelled) {
+      job_->bill->settle(job_->charged, store::Outcome::aborted);
+      return job_->answer->fail(std::make_exception_ptr(cut_off()));
+    }
+    job_->answer->charge_at_end(job_->bill, job_->charged, store::Outcome::complete);
     if (streams) {
       if (job_->include_usage) {
         ordered_json page = job_->page(ordered_json::array());

@@ -155,8 +155,11 @@ class EmbeddingRun : public std::enable_shared_from_this<EmbeddingRun> {
       bill_->settle({}, store::Outcome::failed);
       return answer_->fail(failure_);
     }
-    bill_->settle(charged_, cancelled_ ? store::Outcome::aborted : store::Outcome::complete);
-    if (cancelled_) return answer_->fail(std::make_exception_ptr(cut_off()));
+    if (cancelled_) {
+      bill_->settle(charged_, store::Outcome::aborted);
+      return answer_->fail(std::make_exception_ptr(cut_off()));
+    }
+    answer_->charge_at_end(bill_, charged_, store::Outcome::complete);
     answer_->reply(write_(result_));
   }
 

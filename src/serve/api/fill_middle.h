@@ -14,7 +14,4 @@ namespace deepseek::serve {
 std::vector<int32_t> fill_in_the_middle(const Tokenizer& tokenizer, const std::string& prefix,
                                         const std::string& suffix);
 
-/// Whether the tokenizer has the marks.
-bool can_fill_in_the_middle(const Tokenizer& tokenizer);
-
 }  // namespace deepseek::serve

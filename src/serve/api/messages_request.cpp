@@ -267,7 +267,7 @@ MessagesRequest messages_conversation(const ApiContext& context, const HttpReque
     job.input.tools = neutral_tools(body["tools"]);
   job.tool_choice = tool_choice(body);
   std::optional<bool> thinking = wants_thinking(body);
-  if (!thinking) thinking = context.thinking_of(job.model);
+  if (!thinking) thinking = context.names->thinking_of(job.model);
   // Clients take the first block for the answer unless they asked for thinking.
   request.shows_thinking = thinking.value_or(false);
   job.input.thinking = request.shows_thinking;

@@ -9,25 +9,25 @@ namespace {
 using nlohmann::ordered_json;
 
 /// Published under each name that clients look for, those of Anthropic's API among them.
-ordered_json model_page(const ModelHost& host) {
-  const int64_t length = host.model().context_length();
-  const std::chrono::system_clock::time_point created{std::chrono::seconds(host.created())};
-  return {{"id", host.name()},
+ordered_json model_page(const ModelCard& card) {
+  const int64_t length = card.context_length();
+  const std::chrono::system_clock::time_point created{std::chrono::seconds(card.changed())};
+  return {{"id", card.name()},
           {"object", "model"},
-          {"created", host.created()},
+          {"created", card.changed()},
           {"owned_by", "deepseek"},
           {"max_model_len", length},
           {"context_length", length},
           {"type", "model"},
-          {"display_name", host.name()},
+          {"display_name", card.name()},
           {"created_at", time_text(created)},
           {"lifecycle", "active"},
           {"max_input_tokens", length},
           {"meta",
-           {{"n_ctx_train", host.model().config().max_position_embeddings},
-            {"n_params", count_parameters(host.model().config()).total},
-            {"n_vocab", host.model().config().vocab_size},
-            {"n_embd", host.model().config().hidden_size}}}};
+           {{"n_ctx_train", card.config().max_position_embeddings},
+            {"n_params", count_parameters(card.config()).total},
+            {"n_vocab", card.config().vocab_size},
+            {"n_embd", card.config().hidden_size}}}};
 }
 
 }  // namespace
@@ -37,8 +37,8 @@ void add_model_routes(Router& router, const std::shared_ptr<ApiContext>& context
   router.add({"/v1/models", "/models", "/anthropic/v1/models"},
              Route("GET", "", access, answering([context](const HttpRequest&) {
                      ordered_json page = {{"object", "list"}, {"data", ordered_json::array()}};
-                     for (const std::string& name : context->model_names())
-                       page["data"].push_back(model_page(*context->host(name)));
+                     for (const auto& card : context->models->cards())
+                       page["data"].push_back(model_page(*card));
                      page["has_more"] = false;
                      page["first_id"] = page["data"].front()["id"];
                      page["last_id"] = page["data"].back()["id"];
@@ -47,8 +47,8 @@ void add_model_routes(Router& router, const std::shared_ptr<ApiContext>& context
                    {.summary = "The models that answer"}));
   router.add({"/v1/models/{model*}", "/models/{model*}", "/anthropic/v1/models/{model*}"},
              Route("GET", "", access, answering([context](const HttpRequest& http) {
-                     return json_reply(
-                         model_page(*context->host(std::string(http.path_value("model")))).dump());
+                     const std::string name(http.path_value("model"));
+                     return json_reply(model_page(*context->names->find(name)).dump());
                    }),
                    {.summary = "One model"}));
   router.add(Route("GET", "/version", Access::open(), answering([](const HttpRequest&) {

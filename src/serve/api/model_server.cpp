@@ -2,17 +2,21 @@
 #include "serve/api/model_server.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <thread>
 
 #include "core/json.h"
+#include "core/machine_memory.h"
 #include "deepseek/deepseek.h"
 #include "serve/api/api.h"
+#include "serve/api/model_waits.h"
 #include "serve/api/page.h"
 #include "serve/batches/batch_routes.h"
 #include "serve/batches/batch_runner.h"
@@ -58,20 +62,26 @@ class MetricsObserver : public SchedulerObserver {
   ModelMetrics metrics_;
 };
 
-using Aliases = std::map<std::string, std::optional<bool>>;
+ModelNames::Cards cards_of(const ModelServerConfig& config) {
+  if (config.model.adapter && config.models.size() > 1)
+    fail(ErrorKind::invalid_input, "adapter: expected one model beside it, got ",
+         config.models.size());
+  ModelNames::Cards cards;
+  for (const ServedModel& model : config.models)
+    cards.push_back(std::make_shared<ModelCard>(model.name, model.path, config.model));
+  return cards;
+}
 
-/// What the alias says that `name` is: the very one, else the longest beginning with "*" after it.
-std::optional<std::optional<bool>> find_alias(const Aliases& aliases, const std::string& name) {
-  if (const auto exact = aliases.find(name); exact != aliases.end()) return exact->second;
-  std::optional<std::optional<bool>> found;
-  size_t longest = 0;
-  for (const auto& [alias, thinking] : aliases) {
-    if (!alias.ends_with('*') || alias.size() <= longest) continue;
-    if (!name.starts_with(std::string_view(alias).substr(0, alias.size() - 1))) continue;
-    longest = alias.size();
-    found = thinking;
-  }
-  return found;
+int64_t memory_budget(const ModelServerConfig& config) {
+  return config.memory_bytes > 0 ? config.memory_bytes : machine_memory().total_bytes / 5 * 4;
+}
+
+/// Connections need one each; shells give 1024 of the many that the system permits.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace
@@ -81,8 +91,10 @@ struct ModelServer::Impl {
       : config_(std::move(config)),
         log_(config_.access_log),
         accounts_(open_accounts()),
-        model_metrics_(registry_, config_.model_name),
         http_metrics_(registry_) {
+    for (const ServedModel& model : config_.models)
+      model_metrics_.try_emplace(model.name, registry_, model.name);
+    models_ = std::make_shared<ModelPool>(pool_options());
     // Keys guard a public name that is not known here; without them only known names are answered.
     if (config_.http.allowed_hosts.empty() && accounts_->guards()) config_.http.check_host = false;
     if (!config_.otlp_endpoint.empty())
@@ -92,11 +104,8 @@ struct ModelServer::Impl {
     context_->accounts = accounts_;
     add_request_schemas(context_->schemas);
     add_page_schemas(context_->schemas);
-    context_->host = [this](const std::string& name) { return host(name); };
-    context_->model_names = [this] { return std::vector<std::string>{config_.model_name}; };
-    context_->thinking_of = [this](const std::string& name) {
-      return find_alias(config_.aliases, name).value_or(std::nullopt);
-    };
+    context_->names = std::make_shared<ModelNames>(models_->cards(), config_.aliases);
+    context_->models = models_;
     context_->strict_replay = config_.strict_replay;
     make_server();
   }
@@ -105,7 +114,7 @@ struct ModelServer::Impl {
     if (server_) server_->stop();
     if (loader_.joinable()) loader_.join();
     runner_.reset();
-    // Sessions hold the model: they go before it.
+    // Sessions hold their models: they go before them.
     context_->pump.stop();
   }
 
@@ -113,10 +122,25 @@ struct ModelServer::Impl {
     AccountsConfig accounts{.api_keys = config_.api_keys,
                             .store = config_.store,
                             .prices = config_.prices,
-                            .models = {config_.model_name},
                             .notice = [this](const std::string& line) { log_.notice(line); }};
+    for (const ServedModel& model : config_.models) accounts.models.push_back(model.name);
     if (config_.scheduler.disk) accounts.secret_folder = config_.scheduler.disk->folder;
     return std::make_shared<Accounts>(std::move(accounts));
+  }
+
+  ModelPool::Options pool_options() {
+    ModelPool::Options options;
+    options.cards = cards_of(config_);
+    options.model = config_.model;
+    options.scheduler = config_.scheduler;
+    options.scheduler.notice = [this](std::string_view line) { log_.notice(std::string(line)); };
+    options.memory_bytes = memory_budget(config_);
+    options.unload_after = config_.unload_after;
+    options.observer = [this](const std::string& name) {
+      return std::make_shared<MetricsObserver>(model_metrics_.at(name));
+    };
+    options.notice = [this](const std::string& line) { log_.notice(line); };
+    return options;
   }
 
   /// Batches go through the same handlers as what clients send.
@@ -136,19 +160,6 @@ struct ModelServer::Impl {
     desk_->batches = accounts_->batches();
     desk_->serves = [this](const std::string& endpoint) { return runner_->serves(endpoint); };
     desk_->wake = [this] { runner_->wake(); };
-  }
-
-  std::shared_ptr<ModelHost> host(const std::string& name) {
-    const bool known =
-        name.empty() || name == config_.model_name || find_alias(config_.aliases, name);
-    if (!known)
-      throw RequestError(404,
-                         concat("the model '", printable(name, 100), "' is not served here; '",
-                                config_.model_name, "' is"),
-                         {.param = "model", .code = "model_not_found"});
-    const std::lock_guard lock(mutex_);
-    if (!host_) throw RequestError(503, "the model is being loaded", {.retry_after_ms = 1000});
-    return host_;
   }
 
   void make_server() {
@@ -185,38 +196,28 @@ struct ModelServer::Impl {
     *page = openapi_document(router, context_->schemas,
                              {.title = "deepseek",
                               .version = std::string(version()),
-                              .description = "A DeepSeek model behind the OpenAI and DeepSeek API.",
+                              .description = "DeepSeek models behind the OpenAI and DeepSeek API.",
                               .url_prefix = config_.http.url_prefix})
                 .dump();
     ServerHooks hooks;
     hooks.authorise = [this](const HttpRequest& request, const Route& route) {
       return accounts_->check(request, route.access);
     };
-    hooks.admission = [this] {
-      return Readiness{loaded_.load(), "the model is being loaded", 1000};
-    };
+    hooks.admission = [this] { return Readiness{loaded_.load(), loading_words(), 1000}; };
     hooks.finished = [this](const RequestRecord& record) {
       http_metrics_.finished(record.route, record.method, record.status, record.total_ms / 1000);
       if (config_.log_requests) log_.write(record);
       if (exporter_) exporter_->add(record);
     };
     hooks.notice = [this](const std::string& line) { log_.notice(line); };
-    const Router routes = router;
-    server_ = std::make_unique<HttpServer>(config_.http, std::move(router), std::move(hooks));
+    const Router routes = with_model_waits(router, models_);
+    server_ = std::make_unique<HttpServer>(config_.http, routes, std::move(hooks));
     start_batches(routes);
   }
 
   void load() {
     try {
-      ModelHost::Options options{config_.model_name, config_.model_path, config_.model,
-                                 config_.scheduler};
-      options.scheduler.observer = std::make_shared<MetricsObserver>(model_metrics_);
-      options.scheduler.notice = [this](std::string_view line) { log_.notice(std::string(line)); };
-      auto host = std::make_shared<ModelHost>(options);
-      {
-        const std::lock_guard lock(mutex_);
-        host_ = std::move(host);
-      }
+      models_->start();
       loaded_ = true;
     } catch (...) {
       const std::lock_guard lock(mutex_);
@@ -227,39 +228,50 @@ struct ModelServer::Impl {
     if (failure_) ::kill(::getpid(), SIGTERM);
   }
 
+  const char* loading_words() const {
+    return config_.models.size() == 1 ? "the model is being loaded" : "models are being loaded";
+  }
+
+  std::vector<std::shared_ptr<ModelHost>> hosts() const {
+    std::vector<std::shared_ptr<ModelHost>> all;
+    for (const auto& card : models_->cards())
+      if (auto host = models_->peek(*card)) all.push_back(std::move(host));
+    return all;
+  }
+
   Readiness readiness() {
-    std::shared_ptr<ModelHost> host;
-    {
-      const std::lock_guard lock(mutex_);
-      host = host_;
+    if (!loaded_) return {false, loading_words(), 1000};
+    for (const std::shared_ptr<ModelHost>& host : hosts()) {
+      const auto silent = std::chrono::steady_clock::now() - host->scheduler().last_progress();
+      if (!host->scheduler().idle() && silent > config_.stuck_after)
+        return {false, "no step of the model has completed for a while", 5000};
     }
-    if (!host) return {false, "the model is being loaded", 1000};
-    const auto silent = std::chrono::steady_clock::now() - host->scheduler().last_progress();
-    if (!host->scheduler().idle() && silent > config_.stuck_after)
-      return {false, "no step of the model has completed for a while", 5000};
     return {};
   }
 
   std::string startup_page() {
     const std::lock_guard lock(mutex_);
-    return ordered_json{{"model", config_.model_name},
-                        {"state", failure_ ? "failed"
-                                  : host_  ? "ready"
-                                           : "loading"}}
-        .dump();
+    ordered_json page = {{"model", config_.models.front().name},
+                         {"state", failure_  ? "failed"
+                                   : loaded_ ? "ready"
+                                             : "loading"},
+                         {"models", ordered_json::array()}};
+    for (const ModelPool::Status& status : models_->status())
+      page["models"].push_back({{"name", status.card->name()},
+                                {"state", status.state == ModelPool::State::loaded    ? "loaded"
+                                          : status.state == ModelPool::State::loading ? "loading"
+                                                                                      : "absent"}});
+    return page.dump();
   }
 
   std::string metrics_text() {
-    std::shared_ptr<ModelHost> host;
-    {
-      const std::lock_guard lock(mutex_);
-      host = host_;
-    }
-    if (host) {
-      const SchedulerStatistics now = host->scheduler().statistics();
-      model_metrics_.requests_running.set(static_cast<double>(now.running_requests));
-      model_metrics_.requests_waiting.set(static_cast<double>(now.waiting_requests));
-      model_metrics_.kv_cache_usage.set(now.kv_usage);
+    for (const ModelPool::Status& status : models_->status()) {
+      const ModelMetrics& metrics = model_metrics_.at(status.card->name());
+      const std::shared_ptr<ModelHost> host = models_->peek(*status.card);
+      const SchedulerStatistics now = host ? host->scheduler().statistics() : SchedulerStatistics{};
+      metrics.requests_running.set(static_cast<double>(now.running_requests));
+      metrics.requests_waiting.set(static_cast<double>(now.waiting_requests));
+      metrics.kv_cache_usage.set(now.kv_usage);
     }
     const ServerCounts counts = server_->counts();
     http_metrics_.connections.set(static_cast<double>(counts.connections));
@@ -273,14 +285,14 @@ struct ModelServer::Impl {
   std::shared_ptr<Accounts> accounts_;
   std::unique_ptr<SpanExporter> exporter_;
   MetricRegistry registry_;
-  ModelMetrics model_metrics_;
+  std::map<std::string, ModelMetrics> model_metrics_;
   HttpMetrics http_metrics_;
+  std::shared_ptr<ModelPool> models_;
   std::shared_ptr<ApiContext> context_;
   std::shared_ptr<BatchDesk> desk_ = std::make_shared<BatchDesk>();
   std::unique_ptr<BatchRunner> runner_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::shared_ptr<ModelHost> host_;
   std::exception_ptr failure_;
   std::atomic<bool> loaded_{false}, loading_ended_{false};
   std::thread loader_;
@@ -292,6 +304,7 @@ ModelServer::ModelServer(ModelServerConfig config)
 ModelServer::~ModelServer() = default;
 
 void ModelServer::start() {
+  raise_descriptor_limit();
   check_bind(impl_->config_.http.listen, impl_->accounts_->guards(), impl_->config_.force_public);
   impl_->server_->start();
   impl_->loader_ = std::thread([this] { impl_->load(); });

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,24 +9,33 @@
 
 #include "engine/scheduler/scheduler.h"
 #include "engine/text_model.h"
+#include "serve/api/model_names.h"
 #include "serve/http/operations.h"
 #include "serve/http/server.h"
 #include "serve/store/database.h"
 
 namespace deepseek::serve {
 
-/// A whole server: one model, its routes, keys, probes, metrics and log.
+/// A model and what requests call it.
+struct ServedModel {
+  std::string name;
+  std::filesystem::path path;
+};
+
+/// A whole server: models, their routes, keys, probes, metrics and log.
 struct ModelServerConfig {
   ServerConfig http;
   DrainConfig drain;
-  std::string model_name;
-  std::filesystem::path model_path;
-  TextModelOptions model;
-  SchedulerOptions scheduler;
-  /// Other names for the model; "*" at the end of one stands for any rest. What they say of
-  /// thinking holds where the request says nothing.
-  std::map<std::string, std::optional<bool>> aliases{
-      {"deepseek-chat", false}, {"deepseek-reasoner", true}, {"claude-*", std::nullopt}};
+  std::vector<ServedModel> models;  // at least one; the first answers requests that name none
+  TextModelOptions model;           // of each
+  SchedulerOptions scheduler;       // of each; the disk is shared
+  /// What models and their caches may take together; 0: four fifths of the machine's memory.
+  int64_t memory_bytes = 0;
+  /// A model that nobody used for so long is unloaded; 0: only when its memory is needed.
+  std::chrono::seconds unload_after{0};
+  ModelNames::Aliases aliases{{"deepseek-chat", {.thinking = false}},
+                              {"deepseek-reasoner", {.thinking = true}},
+                              {"claude-*", {}}};
   /// Whether, while a model thinks, calls must come back with the reasoning that led to them.
   bool strict_replay = true;
   std::vector<std::string> api_keys;  // static ones; without any key at all everyone may
@@ -48,13 +56,13 @@ class ModelServer {
   explicit ModelServer(ModelServerConfig config);
   ~ModelServer();
 
-  /// Listens and begins to load; answers before the model is there. Throws as HttpServer::start
+  /// Listens and begins to load; answers before the models are there. Throws as HttpServer::start
   /// and check_bind.
   void start();
   std::vector<ListenAddress> addresses() const;
-  /// Until the model is loaded; rethrows why it could not be.
+  /// Until the models are loaded that fit; rethrows why one could not be.
   void wait_loaded();
-  /// Until a signal; false when requests had to be cut. Rethrows why the model could not be loaded.
+  /// Until a signal; false when requests had to be cut. Rethrows why a model could not be loaded.
   bool run();
   void stop();
 

@@ -93,7 +93,7 @@ OllamaRequest shared_fields(const ApiContext& context, const ModelHost& host,
     job.input.thinking = think->is_boolean() ? think->get<bool>() : true;
     if (think->is_string()) job.input.effort = deepseek_effort(think->get<std::string>());
   } else {
-    job.input.thinking = context.thinking_of(job.model);
+    job.input.thinking = context.names->thinking_of(job.model);
   }
   request.shows_thinking = job.input.thinking.value_or(true);
   apply_common_fields(common_fields(body), host, job.request);

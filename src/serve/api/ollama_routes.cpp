@@ -63,9 +63,16 @@ void embed(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
                  });
 }
 
-ordered_json list_of(const ApiContext& context, ordered_json (*page)(const ModelHost&)) {
+ordered_json all_models(const ApiContext& context) {
   ordered_json models = ordered_json::array();
-  for (const std::string& name : context.model_names()) models.push_back(page(*context.host(name)));
+  for (const auto& card : context.models->cards()) models.push_back(ollama_tag(*card));
+  return {{"models", std::move(models)}};
+}
+
+ordered_json loaded_models(const ApiContext& context) {
+  ordered_json models = ordered_json::array();
+  for (const ModelPool::Status& status : context.models->status())
+    if (status.state == ModelPool::State::loaded) models.push_back(ollama_running(status));
   return {{"models", std::move(models)}};
 }
 
@@ -177,17 +184,16 @@ void add_ollama_routes(Router& router, const std::shared_ptr<ApiContext>& contex
   add(
       "POST", "/api/embed", [context](const Exchange& exchange) { embed(context, exchange); },
       "Vectors of texts, as ollama does", "OllamaEmbedRequest");
-  add("GET", "/api/tags", answering([context](const HttpRequest&) {
-        return json_reply(list_of(*context, ollama_tag).dump());
-      }),
+  add("GET", "/api/tags",
+      answering([context](const HttpRequest&) { return json_reply(all_models(*context).dump()); }),
       "The models that answer, as ollama lists them", "");
   add("GET", "/api/ps", answering([context](const HttpRequest&) {
-        return json_reply(list_of(*context, ollama_running).dump());
+        return json_reply(loaded_models(*context).dump());
       }),
       "The models that are loaded, as ollama lists them", "");
   add("POST", "/api/show", answering([context](const HttpRequest& http) {
         const json body = checked_body(http, "OllamaShowRequest", context->schemas);
-        return json_reply(ollama_details(*context->host(ollama_model(body))).dump());
+        return json_reply(ollama_details(*context->names->find(ollama_model(body))).dump());
       }),
       "One model, as ollama describes it", "OllamaShowRequest");
   add("GET", "/api/version", answering([](const HttpRequest&) {

@@ -28,14 +28,14 @@ HttpReply session_page(Page& page, const HttpRequest& http) {
   const KeyHolder& holder = holder_of(http);
   const ApiContext& api = *page.api();
   ordered_json models = ordered_json::array();
-  for (const std::string& name : api.model_names()) {
-    const std::shared_ptr<ModelHost> host = api.host(name);
+  for (const auto& card : api.models->cards()) {
+    const ReplyForm& form = card->text().reply_form;
     models.push_back(
-        {{"id", name},
-         {"context_length", host->model().context_length()},
-         {"thinks", host->reply_form().thinks},
-         {"thinking_can_be_set", host->reply_form().thinking_can_be_set},
-         {"price", price_json(holder.stored ? api.accounts->price(name) : std::nullopt)}});
+        {{"id", card->name()},
+         {"context_length", card->context_length()},
+         {"thinks", form.thinks},
+         {"thinking_can_be_set", form.thinking_can_be_set},
+         {"price", price_json(holder.stored ? api.accounts->price(card->name()) : std::nullopt)}});
   }
   const bool guarded = api.accounts->guards();
   return json_reply(ordered_json{

@@ -16,7 +16,7 @@ ChatJob answer_job(const ApiContext& context, const ModelHost& host, const HttpR
   job.input.messages = ordered_json::array();
   for (const json& message : body["messages"])
     job.input.messages.push_back({{"role", message["role"]}, {"content", message["content"]}});
-  job.input.thinking = context.thinking_of(job.model);
+  job.input.thinking = context.names->thinking_of(job.model);
   if (const auto thinking = body.find("thinking"); thinking != body.end()) {
     job.input.thinking = (*thinking)["type"] == "enabled";
     if (thinking->contains("budget_tokens"))

@@ -95,8 +95,9 @@ int64_t asked_days(const HttpRequest& http) {
 HttpReply overview(const ApiContext& context, const HttpRequest& http) {
   const int64_t days = asked_days(http);
   ordered_json page = {{"load", ordered_json::array()}, {"keys", nullptr}, {"spending", nullptr}};
-  for (const std::string& name : context.model_names())
-    page["load"].push_back(load_json(*context.host(name)));
+  for (const auto& card : context.models->cards())
+    if (const std::shared_ptr<ModelHost> host = context.models->peek(*card))
+      page["load"].push_back(load_json(*host));
   if (store::Store* const store = context.accounts->store()) {
     const std::map<std::string, store::Balance> balances = store->balances.all();
     page["keys"] = ordered_json::array();

@@ -7,8 +7,8 @@
 
 #include "core/json.h"
 #include "serve/api/bill.h"
-#include "serve/api/model_host.h"
 #include "serve/http/message.h"
+#include "serve/models/model_host.h"
 
 namespace deepseek::serve {
 

@@ -203,7 +203,7 @@ ResponsesRequest responses_conversation(const ApiContext& context, const HttpReq
     if (effort == "none") job.input.thinking = false;
     job.input.effort = deepseek_effort(effort);
   }
-  if (!job.input.thinking) job.input.thinking = context.thinking_of(job.model);
+  if (!job.input.thinking) job.input.thinking = context.names->thinking_of(job.model);
   return request;
 }
 

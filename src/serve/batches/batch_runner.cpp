@@ -131,11 +131,16 @@ void BatchRunner::open(const store::Batch& batch) {
     return;
   }
   Running running{.batch = batch, .input = BatchInput(files_.content_path(*file)), .left = {}};
-  if (batch.status == "validating") {
+  // Also when it was cancelled before its lines were read: each is to be answered by an error.
+  if (batch.status == "validating" || (batch.status == "cancelling" && batch.total == 0)) {
     const BatchInput::Checked checked = running.input.check(batch.endpoint);
-    if (!checked.errors.empty()) return refuse(batch, checked.errors);
+    if (!checked.errors.empty()) {
+      if (batch.status == "validating") return refuse(batch, checked.errors);
+      batches_.move(batch.id, "cancelled");
+      return;
+    }
     batches_.add_lines(batch.id, checked.lines);
-    batches_.move(batch.id, "in_progress");
+    if (batch.status == "validating") batches_.move(batch.id, "in_progress");
   }
   const auto lines = batches_.lines(batch.id, "waiting", -1, BatchInput::most_lines);
   running.left.assign(lines.begin(), lines.end());

@@ -14,6 +14,9 @@ constexpr int64_t slowest_body_bytes_per_ms = 64;
 /// A connection beyond the cap is only there to be told so.
 constexpr int64_t overloaded_timeout_ms = 2000;
 
+/// A client that has just come is about to ask.
+constexpr auto shortest_idle = std::chrono::seconds(1);
+
 /// What of a failure only the log may say.
 std::string withheld_text(const std::exception_ptr& failure) {
   try {
@@ -30,23 +33,24 @@ std::string withheld_text(const std::exception_ptr& failure) {
 }  // namespace
 
 Connection::Connection(ServerCore& core, LoopHome& home, std::unique_ptr<Socket> socket,
-                       std::string peer, bool is_unix, bool overloaded)
+                       std::string peer, bool is_unix, bool crowded)
     : core_(core),
       home_(home),
       socket_(std::move(socket)),
       peer_(std::move(peer)),
       is_unix_(is_unix),
-      overloaded_(overloaded),
+      crowded_(crowded),
       parser_({core.config.header_bytes, core.config.header_count, core.config.uri_bytes}),
-      timer_(home.loop) {
-  core_.connections.fetch_add(1);
-}
+      timer_(home.loop) {}
 
 Connection::~Connection() = default;
 
 void Connection::start() {
   home_.connections.insert(this);
+  idle_since_ = Clock::now();
   if (core_.stopping) return close();
+  overloaded_ = crowded_ && !make_room();
+  if (overloaded_) core_.refused_connections.fetch_add(1);
   deadline_after(overloaded_ ? overloaded_timeout_ms : core_.config.header_timeout_ms);
   socket_->handshake([self = shared_from_this()](bool ok) {
     if (self->phase_ != Phase::handshake) return;
@@ -55,8 +59,20 @@ void Connection::start() {
   });
 }
 
+bool Connection::make_room() {
+  Connection* longest = nullptr;
+  for (Connection* other : home_.connections) {
+    if (other->phase_ != Phase::idle || !other->input_.empty()) continue;
+    if (longest == nullptr || other->idle_since_ < longest->idle_since_) longest = other;
+  }
+  if (longest == nullptr || Clock::now() - longest->idle_since_ < shortest_idle) return false;
+  longest->close();
+  return true;
+}
+
 void Connection::next_request() {
   phase_ = Phase::idle;
+  idle_since_ = Clock::now();
   parser_.reset();
   admission_ = {};
   state_.reset();
@@ -146,14 +162,16 @@ void Connection::on_head() {
   counted_ = true;
   const RequestHead& head = parser_.head();
   const bool handing_over = core_.draining && core_.config.reuse_port;
-  keep_connection_ = head.keep_alive && !core_.draining;
+  keep_connection_ = head.keep_alive && !core_.draining && !overloaded_;
   HttpRequest& request = admission_.request;
   request.peer = peer_;
   request.secure = socket_->secure();
   request.received = received_;
 
   admit(head, core_.config, core_.router, core_.config.check_host && !is_unix_, admission_);
-  if (overloaded_)
+  const bool probe =
+      admission_.route && admission_.route->options.always && admission_.route->access.is_open();
+  if (overloaded_ && !probe)
     throw RequestError(503, "the server has too many connections", {.retry_after_ms = 1000});
   if (admission_.answer) {
     keep_connection_ = keep_connection_ && !head.has_body();

@@ -22,10 +22,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
  public:
   /// `overloaded`: beyond the cap; its first request is refused.
   Connection(ServerCore& core, LoopHome& home, std::unique_ptr<Socket> socket, std::string peer,
-             bool is_unix, bool overloaded);
+             bool is_unix, bool crowded);
   ~Connection();
 
   void start();
+  /// Closes the connection of this home that is between requests longest. False when there is none.
+  bool make_room();
   /// Closes at once when no request is in work.
   void close_if_idle();
   /// Ends the request in work with `why` as its answer; without one, closes.
@@ -78,7 +80,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::unique_ptr<Socket> socket_;
   const std::string peer_;
   const bool is_unix_;
-  const bool overloaded_;
+  const bool crowded_;       // it came when there were as many connections as may be
+  bool overloaded_ = false;  // nobody made room for it
 
   Phase phase_ = Phase::handshake;
   bool reading_ = false, writing_ = false;
@@ -99,7 +102,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool streaming_ = false;
   int status_ = 0;
   int64_t received_bytes_ = 0, sent_bytes_ = 0, body_bytes_ = 0;
-  Clock::time_point received_{}, body_began_{};
+  Clock::time_point received_{}, body_began_{}, idle_since_{};
   std::optional<Clock::time_point> first_byte_;
   std::string withheld_;
 

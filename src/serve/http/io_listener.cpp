@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@ using asio::ip::tcp;
 using Local = asio::local::stream_protocol;
 using boost::system::error_code;
 
+constexpr int most_unsent_bytes = 128 << 10;
 constexpr auto pause_without_descriptors = std::chrono::milliseconds(100);
 
 [[noreturn]] void fail_to_bind(const std::string& address, const error_code& code) {
@@ -135,6 +137,9 @@ struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
       error_code ignored;
       socket.set_option(tcp::no_delay(true), ignored);
       socket.set_option(asio::socket_base::keep_alive(true), ignored);
+      // Else megabytes of a stream wait in the kernel, and a slow reader looks like none.
+      ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most_unsent_bytes,
+                   sizeof most_unsent_bytes);
       std::string peer = peer_text(socket);
       auto wrapped =
           tls ? make_socket(std::move(socket), tls->current()) : make_socket(std::move(socket));

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/server.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <future>
 #include <thread>
 
@@ -14,6 +17,19 @@ namespace {
 
 constexpr auto certificate_check = std::chrono::seconds(5);
 constexpr auto last_words = std::chrono::milliseconds(1000);
+/// Of this process, beside those of connections: models, store, logs.
+constexpr int64_t other_descriptors = 160;
+
+/// Beyond the cap, for probes and to say that there are too many.
+int64_t spare_connections(int64_t most) { return most / 8 + 16; }
+
+/// As many as the configuration allows, and descriptors are left for.
+int64_t connections_that_fit(int64_t wanted) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return wanted;
+  const auto left = static_cast<int64_t>(limit.rlim_cur) - other_descriptors;
+  return std::clamp<int64_t>((left - 16) * 8 / 9, 16, wanted);
+}
 
 }  // namespace
 
@@ -50,6 +66,11 @@ class HttpServer::Impl {
       certificate_timer_ = std::make_unique<Timer>(homes_[0]->loop);
       watch_certificate();
     }
+    most_connections_ = connections_that_fit(core_.config.max_connections);
+    if (most_connections_ < core_.config.max_connections)
+      core_.notice(concat("at most ", most_connections_, " connections, not ",
+                          core_.config.max_connections,
+                          ": this process may open few files; raise 'ulimit -n'"));
     core_.pool.start(core_.config.handler_threads);
     for (size_t i = 0; i < homes_.size(); ++i)
       homes_[i]->loop.start("http-io-" + std::to_string(i), core_.config.io_nice);
@@ -138,11 +159,14 @@ class HttpServer::Impl {
   }
 
   void on_accepted(std::unique_ptr<Socket> socket, size_t index, std::string peer, bool is_unix) {
-    // Some beyond the cap are told so; more are cut.
-    const int64_t most = core_.config.max_connections;
-    const int64_t now = core_.connections;
-    if (now >= most) core_.refused_connections.fetch_add(1);
-    if (now >= most + most / 8 + 16) return;
+    // Those beyond the cap take the place of idle ones, or are told so; many more are cut.
+    const int64_t most = most_connections_;
+    const int64_t now = core_.connections.fetch_add(1);
+    if (now >= most + spare_connections(most)) {
+      core_.connections.fetch_sub(1);
+      core_.refused_connections.fetch_add(1);
+      return;
+    }
     LoopHome& home = *homes_[index];
     auto connection = std::make_shared<Connection>(core_, home, std::move(socket), std::move(peer),
                                                    is_unix, now >= most);
@@ -162,6 +186,7 @@ class HttpServer::Impl {
   std::unique_ptr<Listener> listener_;
   std::unique_ptr<Timer> certificate_timer_;
   bool running_ = false;
+  int64_t most_connections_ = 0;
 };
 
 HttpServer::HttpServer(ServerConfig config, Router router, ServerHooks hooks)

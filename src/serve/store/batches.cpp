@@ -141,13 +141,17 @@ void Batches::add_lines(const std::string& id, std::span<const BatchLine> lines)
   database_.write(
       [&](Connection& connection) {
         const Batch batch = read(connection, id);
-        if (batch.status != "validating")
+        if (batch.status != "validating" && batch.status != "cancelling")
           fail(ErrorKind::internal, "batch ", id, ": lines were added while ", batch.status);
         for (const BatchLine& line : lines)
           connection.execute(
               "INSERT INTO batch_lines (batch_id, line, custom_id, first_byte, size_bytes, state) "
               "VALUES (?, ?, ?, ?, ?, 'waiting') ON CONFLICT (batch_id, line) DO NOTHING",
               {id, line.line, line.custom_id, line.first_byte, line.size_bytes});
+        connection.execute(
+            "UPDATE batches SET total = (SELECT COUNT(*) FROM batch_lines WHERE batch_id = ?) "
+            "WHERE id = ?",
+            {id, id});
       },
       Durability::relaxed);
 }
@@ -198,11 +202,6 @@ Batch Batches::move(const std::string& id, std::string_view status, const BatchE
                               "error_file_id = COALESCE(?, error_file_id), errors = COALESCE(?, "
                               "errors) WHERE id = ?"),
                        {status, clock_(), end.output_file_id, end.error_file_id, end.errors, id});
-    if (status == "in_progress")
-      connection.execute(
-          "UPDATE batches SET total = (SELECT COUNT(*) FROM batch_lines WHERE batch_id = ?) WHERE "
-          "id = ?",
-          {id, id});
     return read(connection, id);
   });
 }

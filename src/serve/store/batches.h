@@ -57,8 +57,8 @@ class Batches {
   /// The oldest unfinished batch that no living process works on, taken by this one.
   std::optional<Batch> claim();
 
-  /// The lines of a batch that is validating; lines that are there already are skipped, so that
-  /// reading the input can begin anew.
+  /// The lines of a batch that is validating, or was when it was cancelled, all at once: they are
+  /// its total. Lines that are there already are skipped, so that reading the input can begin anew.
   void add_lines(const std::string& id, std::span<const BatchLine> lines);
   /// Lines in that state after line `after` (-1: from the first), at most `limit`.
   std::vector<BatchLine> lines(const std::string& id, std::string_view state, int64_t after,
@@ -67,7 +67,7 @@ class Batches {
   bool record(const std::string& id, int64_t line, bool succeeded, std::string_view result);
 
   /// Moves a batch on. Throws invalid_input, naming both, where OpenAI's states know no such step;
-  /// answers the batch as it is when it is there already. `in_progress` fixes the total.
+  /// answers the batch as it is when it is there already.
   Batch move(const std::string& id, std::string_view status, const BatchEnd& end = {});
   /// Asked by a client: whoever works on it stops and moves it to cancelled. Throws not_found, and
   /// invalid_input for a batch that is over or being finished.

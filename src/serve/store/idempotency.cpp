@@ -20,11 +20,6 @@ void drop(Connection& connection, const std::string& key_id, const std::string& 
                      {key_id, key});
 }
 
-void require_running(int64_t changed, const std::string& key) {
-  if (changed != 1)
-    fail(ErrorKind::internal, "idempotency: '", printable(key, 60), "' was not begun here");
-}
-
 }  // namespace
 
 Idempotency::Idempotency(Database& database, const Owner& owner, Clock clock,
@@ -70,20 +65,26 @@ IdempotencyAnswer Idempotency::begin(const std::string& key_id, const std::strin
 
 void Idempotency::finish(const std::string& key_id, const std::string& idempotency_key,
                          const StoredReply& reply) {
+  const bool running = database_.write(
+      [&](Connection& connection) { return finish(connection, key_id, idempotency_key, reply); },
+      Durability::relaxed);
+  if (!running)
+    fail(ErrorKind::internal, "idempotency: '", printable(idempotency_key, 60),
+         "' was not begun here");
+}
+
+bool Idempotency::finish(Connection& connection, const std::string& key_id,
+                         const std::string& idempotency_key, const StoredReply& reply) {
   const auto size = int64_t(reply.body.size());
   const bool kept = size <= limits_.largest_reply_bytes;
-  const int64_t changed = database_.write(
-      [&](Connection& connection) {
-        return connection.execute(
-            "UPDATE idempotency SET state = ?, status = ?, headers = ?, reply = ?, size_bytes = "
-            "?, created_at_ms = ? WHERE key_id = ? AND idempotency_key = ? AND state = 'running' "
-            "AND owner = ?",
-            {kept ? "stored" : "not_kept", reply.status, kept ? reply.headers : std::string(),
-             Blob{kept ? reply.body : std::string()}, kept ? size : 0, clock_(), key_id,
-             idempotency_key, owner_.id()});
-      },
-      Durability::relaxed);
-  require_running(changed, idempotency_key);
+  const int64_t changed = connection.execute(
+      "UPDATE idempotency SET state = ?, status = ?, headers = ?, reply = ?, size_bytes = ?, "
+      "created_at_ms = ? WHERE key_id = ? AND idempotency_key = ? AND state = 'running' AND "
+      "owner = ?",
+      {kept ? "stored" : "not_kept", reply.status, kept ? reply.headers : std::string(),
+       Blob{kept ? reply.body : std::string()}, kept ? size : 0, clock_(), key_id, idempotency_key,
+       owner_.id()});
+  return changed == 1;
 }
 
 void Idempotency::abandon(const std::string& key_id, const std::string& idempotency_key) {

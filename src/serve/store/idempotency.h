@@ -52,6 +52,9 @@ class Idempotency {
   /// Keeps the reply of a request that `begin` started.
   void finish(const std::string& key_id, const std::string& idempotency_key,
               const StoredReply& reply);
+  /// The same within a transaction. False when `begin` did not start it here.
+  bool finish(Connection& connection, const std::string& key_id, const std::string& idempotency_key,
+              const StoredReply& reply);
   /// The request failed in a way that may be tried again; nothing is kept.
   void abandon(const std::string& key_id, const std::string& idempotency_key);
 

@@ -177,7 +177,8 @@ void Meter::flush() {
   }
 }
 
-LedgerEntry Meter::settle(const std::string& id, const TokenCounts& used, Outcome outcome) {
+LedgerEntry Meter::settle(const std::string& id, const TokenCounts& used, Outcome outcome,
+                          const std::function<void(Connection&)>& with) {
   {
     const std::lock_guard lock(mutex_);
     reports_.erase(id);
@@ -187,6 +188,7 @@ LedgerEntry Meter::settle(const std::string& id, const TokenCounts& used, Outcom
     const Rows rows =
         connection.query("SELECT " RESERVATION_COLUMNS " FROM reservations WHERE id = ?", {id});
     if (rows.empty()) return std::nullopt;
+    if (with) with(connection);
     return close(connection, open_of(rows[0]), used, name_of(outcome), now_ms);
   });
   if (closed) return *closed;

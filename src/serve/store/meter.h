@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -65,8 +66,10 @@ class Meter {
 
   /// Charges the tokens, granted money first, and frees the reservation. A request that was settled
   /// or recovered before is left as it is: the row that is there is answered. Throws not_found for
-  /// an id that was never reserved, internal for more tokens than were reserved.
-  LedgerEntry settle(const std::string& id, const TokenCounts& used, Outcome outcome);
+  /// an id that was never reserved, internal for more tokens than were reserved. `with` is part of
+  /// the charge's transaction, and not called when there is no new charge.
+  LedgerEntry settle(const std::string& id, const TokenCounts& used, Outcome outcome,
+                     const std::function<void(Connection&)>& with = {});
 
   /// Settles what dead processes left open, for the tokens they had flushed, outcome "recovered".
   /// Call it at start, and now and then where several servers share a store. Answers how many.

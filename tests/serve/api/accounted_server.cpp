@@ -16,8 +16,7 @@ AccountedServer::AccountedServer()
       ledger(database) {
   write_small_model(folder.path() / "model", byte_config());
   config.http.listen = {{"127.0.0.1", 0}};
-  config.model_name = "tiny";
-  config.model_path = folder.path() / "model";
+  config.models = {{"tiny", folder.path() / "model"}};
   config.access_log = folder.path() / "access.log";
   config.store = store::StoreLocation{.data_path = folder.path() / "data"};
 }

@@ -24,8 +24,7 @@ class Api : public ::testing::Test {
     testing::write_small_model(folder.path() / "model", testing::byte_config());
     ModelServerConfig config;
     config.http.listen = {{"127.0.0.1", 0}};
-    config.model_name = "tiny";
-    config.model_path = folder.path() / "model";
+    config.models = {{"tiny", folder.path() / "model"}};
     config.api_keys = keys;
     config.access_log = folder.path() / "access.log";
     server = std::make_unique<ModelServer>(config);

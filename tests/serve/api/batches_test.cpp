@@ -203,6 +203,21 @@ TEST_F(Batches, ACancelledBatchKeepsWhatItHas) {
   EXPECT_EQ(post(path, json::object(), alice.secret).status, 409);
 }
 
+TEST_F(Batches, EachLineOfABatchThatIsCancelledAtOnceIsAnswered) {
+  start();
+  for (int i = 0; i < 5; ++i) {
+    const json batch = make_batch(many(300, 60));
+    const std::string path = "/v1/batches/" + batch.at("id").get<std::string>() + "/cancel";
+    EXPECT_EQ(post(path, json::object(), alice.secret).status, 200);
+    const json end = wait_over(batch);
+    ASSERT_EQ(end.at("status"), "cancelled") << end;
+    const size_t answered =
+        end.at("output_file_id").is_null() ? 0 : rows(end.at("output_file_id")).size();
+    EXPECT_EQ(answered + rows(end.at("error_file_id")).size(), 300U);
+    EXPECT_EQ(end.at("request_counts").at("total"), 300);
+  }
+}
+
 TEST_F(Batches, AWrongFileFailsAndSaysWhere) {
   start();
   const json end = wait_over(make_batch(many(2, 4) + "{\n"));

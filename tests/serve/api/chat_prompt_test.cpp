@@ -13,10 +13,8 @@ class ChatPromptTest : public ::testing::Test {
  protected:
   ChatPromptTest() {
     testing::write_small_model(folder.path(), testing::byte_config());
-    ModelHost::Options options;
-    options.name = "tiny";
-    options.path = folder.path();
-    host = std::make_unique<ModelHost>(options);
+    const auto card = std::make_shared<ModelCard>("tiny", folder.path(), TextModelOptions{});
+    host = std::make_unique<ModelHost>(card, TextModelOptions{}, SchedulerOptions{});
   }
   ChatInput input(const std::string& content) {
     ChatInput input;

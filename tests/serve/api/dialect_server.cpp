@@ -9,7 +9,7 @@ namespace deepseek::testing {
 using nlohmann::json;
 
 DialectServer::DialectServer() {
-  std::ofstream(config.model_path / "tokenizer_config.json") << json{
+  std::ofstream(config.models.front().path / "tokenizer_config.json") << json{
       {"bos_token", "<s>"},
       {"eos_token", "</s>"},
       {"chat_template",

@@ -226,27 +226,56 @@ TEST(HttpServer, TellsAHandlerThatItsClientLeft) {
   EXPECT_EQ(server.record()->status, 499);
 }
 
-TEST(HttpServer, CapsConnections) {
+ServerConfig crowded_config() {
   ServerConfig config = local_config();
+  config.io_threads = 1;
   config.max_connections = 4;
-  TestServer server(add_plain_routes, config);
+  return config;
+}
+
+TEST(HttpServer, CapsConnections) {
+  const auto routes = [](Router& router) {
+    add_plain_routes(router);
+    router.add(Route("GET", "/probe", Access::open(),
+                     answering([](const HttpRequest&) { return text_reply("alive"); }),
+                     {.on_io_thread = true, .always = true}));
+  };
+  TestServer server(routes, crowded_config());
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.push_back(std::make_unique<RawClient>(server.address()));
+    EXPECT_EQ(clients.back()->ask("/hello").status, 200);
+    clients.back()->send("GET /hello HTTP/1.1\r\n");  // and no more, so that it is not idle
+  }
+  EXPECT_TRUE(eventually([&] {
+    RawClient refused(server.address());
+    const Reply reply = refused.ask("/hello");
+    return reply.status == 503 && reply.has("Retry-After") && reply.field("Connection") == "close";
+  }));
+  RawClient probe(server.address());
+  const Reply alive = probe.ask("/probe");
+  EXPECT_EQ(alive.status, 200);
+  EXPECT_EQ(alive.field("Connection"), "close");
+  clients.pop_back();
+  EXPECT_TRUE(eventually([&] { return server.server().counts().connections <= 3; }));
+  RawClient welcome(server.address());
+  EXPECT_EQ(welcome.ask("/hello").status, 200);
+  EXPECT_GE(server.server().counts().refused_connections, 2);
+}
+
+TEST(HttpServer, TheConnectionThatIsIdleLongestMakesRoom) {
+  TestServer server(add_plain_routes, crowded_config());
   std::vector<std::unique_ptr<RawClient>> clients;
   for (int i = 0; i < 4; ++i) {
     clients.push_back(std::make_unique<RawClient>(server.address()));
     EXPECT_EQ(clients.back()->ask("/hello").status, 200);
   }
-  {
-    RawClient refused(server.address());
-    const Reply reply = refused.ask("/hello");
-    EXPECT_EQ(reply.status, 503);
-    EXPECT_TRUE(reply.has("Retry-After"));
-    EXPECT_EQ(reply.field("Connection"), "close");
-  }
-  clients.pop_back();
-  EXPECT_TRUE(eventually([&] { return server.server().counts().connections <= 3; }));
-  RawClient welcome(server.address());
-  EXPECT_EQ(welcome.ask("/hello").status, 200);
-  EXPECT_EQ(server.server().counts().refused_connections, 1);
+  EXPECT_EQ(clients.front()->ask("/hello").status, 200) << "it is no longer the longest idle";
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  RawClient late(server.address());
+  EXPECT_EQ(late.ask("/hello").status, 200);
+  EXPECT_TRUE(clients[1]->closed_by_peer());
+  EXPECT_EQ(clients.front()->ask("/hello").status, 200);
 }
 
 TEST(HttpServer, HoldsIdleConnectionsUntilTheirTime) {

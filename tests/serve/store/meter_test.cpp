@@ -128,6 +128,22 @@ TEST_P(MeterOn, ARequestIsChargedOnce) {
   EXPECT_EQ(meter.settle("s", {6, 4, 0}, Outcome::complete).granted_micro, -14);
 }
 
+TEST_P(MeterOn, WhatBelongsToAChargeHoldsWithIt) {
+  const Key key = add_prepaid_key(10'000);
+  OwnMeter meter(*database, simple_prices(), clock);
+  meter.reserve({"r", key.id, "m", 10, 10});
+  refused(ErrorKind::bad_file, [&] {
+    meter.settle("r", {0, 10, 5}, Outcome::complete,
+                 [](Connection&) { fail(ErrorKind::bad_file, "cannot be kept"); });
+  });
+  EXPECT_EQ(balance_of(key).total_micro(), 10'000) << "nor is it charged";
+  int calls = 0;
+  for (int i = 0; i < 2; ++i)
+    meter.settle("r", {0, 10, 5}, Outcome::complete, [&](Connection&) { ++calls; });
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(balance_of(key).total_micro(), 10'000 - 70);
+}
+
 TEST_P(MeterOn, PricesAndKeysThatAreNotThereAreRefused) {
   OwnMeter meter(*database, simple_prices(), clock);
   EXPECT_NE(refused(ErrorKind::not_found,

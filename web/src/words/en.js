@@ -179,4 +179,16 @@ export const en = {
   hit_tokens: "Cached",
   miss_tokens: "Prompt",
   no_spending: "Nothing was spent in this period.",
+
+  api: "API",
+  api_note: "Every route of this server and what it takes. For programs:",
+  api_filter: "Search routes",
+  api_also: "Also under",
+  api_scope: (scope) => `Needs a key with the scope “${scope}”, where keys are asked for.`,
+  api_open: "Needs no key.",
+  api_body: "Body (JSON)",
+  api_required: "required",
+  api_example: "Example",
+  api_or: ", or ",
+  api_list_of: (inner) => `list of ${inner}`,
 };

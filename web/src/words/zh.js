@@ -178,4 +178,16 @@ export const zh = {
   hit_tokens: "缓存命中",
   miss_tokens: "提示",
   no_spending: "这段时间没有支出。",
+
+  api: "API",
+  api_note: "本服务器的全部路由及其参数。供程序使用：",
+  api_filter: "搜索路由",
+  api_also: "也可用",
+  api_scope: (scope) => `服务器要求密钥时，需要带有“${scope}”权限的密钥。`,
+  api_open: "无需密钥。",
+  api_body: "请求体（JSON）",
+  api_required: "必填",
+  api_example: "示例",
+  api_or: " 或 ",
+  api_list_of: (inner) => `${inner} 的列表`,
 };

@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "serve/api/model_host.h"
-
-#include <chrono>
+#include "serve/models/model_host.h"
 
 namespace deepseek::serve {
 
-ModelHost::ModelHost(const Options& options)
-    : name_(options.name),
-      model_(std::make_unique<TextModel>(options.path, options.model)),
-      scheduler_(std::make_unique<Scheduler>(*model_, options.scheduler)),
-      reply_form_(deepseek::reply_form(model_->chat_template_text(), model_->tokenizer())),
-      created_(std::chrono::duration_cast<std::chrono::seconds>(
-                   std::chrono::system_clock::now().time_since_epoch())
-                   .count()) {}
+ModelHost::ModelHost(std::shared_ptr<const ModelCard> card, const TextModelOptions& model,
+                     const SchedulerOptions& scheduler)
+    : card_(std::move(card)),
+      model_(std::make_unique<TextModel>(card_->path(), model)),
+      scheduler_(std::make_unique<Scheduler>(*model_, scheduler)) {
+  card_->take_text(*model_);
+}
 
 grammar::Constraint ModelHost::constraint(const grammar::Grammar& grammar) {
   std::shared_ptr<const grammar::Vocabulary> vocabulary;

@@ -8,7 +8,7 @@
 #include "engine/scheduler/scheduler.h"
 #include "engine/text_model.h"
 #include "formats/grammar/grammar.h"
-#include "formats/reply/reply_form.h"
+#include "serve/models/model_card.h"
 
 namespace deepseek::serve {
 
@@ -16,32 +16,24 @@ namespace deepseek::serve {
 /// written.
 class ModelHost {
  public:
-  struct Options {
-    std::string name;  // what requests call it
-    std::filesystem::path path;
-    TextModelOptions model;
-    SchedulerOptions scheduler;
-  };
-
   /// Loads the model; throws as TextModel.
-  explicit ModelHost(const Options& options);
+  ModelHost(std::shared_ptr<const ModelCard> card, const TextModelOptions& model,
+            const SchedulerOptions& scheduler);
 
-  const std::string& name() const { return name_; }
+  const ModelCard& card() const { return *card_; }
+  const std::string& name() const { return card_->name(); }
   const TextModel& model() const { return *model_; }
   const Tokenizer& tokenizer() const { return model_->tokenizer(); }
   Scheduler& scheduler() { return *scheduler_; }
-  const ReplyForm& reply_form() const { return reply_form_; }
-  int64_t created() const { return created_; }  // seconds since 1970
+  const ReplyForm& reply_form() const { return card_->text().reply_form; }
 
   /// A grammar for this vocabulary; the vocabulary's trie is built at the first call.
   grammar::Constraint constraint(const grammar::Grammar& grammar);
 
  private:
-  std::string name_;
+  std::shared_ptr<const ModelCard> card_;
   std::unique_ptr<TextModel> model_;
   std::unique_ptr<Scheduler> scheduler_;
-  ReplyForm reply_form_;
-  int64_t created_ = 0;
   std::mutex mutex_;
   std::shared_ptr<const grammar::Vocabulary> vocabulary_;
 };
