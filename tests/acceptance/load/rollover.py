@@ -153,12 +153,14 @@ def main():
     parser.add_argument("--clients", type=int, default=12)
     parser.add_argument("--pause", type=float, default=1, help="seconds before SIGTERM")
     parser.add_argument("--tokens", type=int, default=600, help="asked for at most")
+    parser.add_argument("--flags", default="", help="further flags of `deepseek serve`")
     options = parser.parse_args()
     options.between = max(0.5, options.minutes * 60 / options.rollovers - options.pause - 1)
     report = report_page.Report("Rolling update", options)
     with report_page.workplace(options) as (folder, model):
         def start():
-            server = serving.Server(options.program, model, folder, "--threads", "1")
+            server = serving.Server(options.program, model, folder, "--threads", "1",
+                                    *options.flags.split())
             server.wait_ready()
             return server
 
