@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -68,7 +69,7 @@ class Report:
     @staticmethod
     def _command():
         """As it was given, but for where things lie on this machine."""
-        flags = re.sub(r"--(program|report)[ =]\S+ ?|--json ?", "", " ".join(sys.argv[1:]))
+        flags = re.sub(r"--(program|report)[ =]\S+ ?|--json ?", "", shlex.join(sys.argv[1:]))
         script = pathlib.Path(sys.argv[0]).name
         return f"python3 tests/acceptance/load/{script} {flags}".strip()
 
