@@ -70,7 +70,7 @@ constexpr Command rows[] = {
     {"serve", "[MODEL…]",
      "host port listen url-prefix tls-cert tls-key api-key api-key-file force-public cors-origin "
      "allowed-host model-name model-alias memory-bytes unload-after strict-replay access-log "
-     "drain-seconds max-running "
+     "drain-seconds drain-delay max-running "
      "max-waiting prefix-cache cache-disk cache-disk-bytes files-bytes data-path store-url prices "
      "otlp-endpoint threads cpu ctx "
      "cache-bytes adapter precision",

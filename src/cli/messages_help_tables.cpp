@@ -289,6 +289,10 @@ constexpr std::array rows{
                "请求日志文件（每行一个 JSON）；未给出时写到标准错误"},
     MessageRow{"flag.drain-seconds", "time for running requests to finish at the end",
                "退出时等待进行中请求的秒数"},
+    MessageRow{"flag.drain-delay",
+               "time before that in which requests are still taken but /ready is red, for load "
+               "balancers to notice",
+               "在此之前仍接受请求但 /ready 变红的秒数，供负载均衡器察觉"},
     MessageRow{"flag.max-running", "sequences that run together at most", "同时运行的序列上限"},
     MessageRow{"flag.max-waiting", "requests that wait at most", "等待请求数上限"},
     MessageRow{"flag.prefix-cache", "reuse the cached beginning of prompts",

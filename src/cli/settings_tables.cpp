@@ -54,6 +54,7 @@ constexpr std::array rows{
     Setting{"strict-replay", "", Kind::boolean, Scope::lasting, "true"},
     Setting{"access-log", "FILE", Kind::path, Scope::lasting},
     Setting{"drain-seconds", "N", Kind::integer, Scope::lasting, "30", 0, 86400},
+    Setting{"drain-delay", "SECONDS", Kind::integer, Scope::lasting, "0", 0, 3600},
     Setting{"max-running", "N", Kind::integer, Scope::lasting, "32", 1, 4096},
     Setting{"max-waiting", "N", Kind::integer, Scope::lasting, "256", 0, 1e6},
     Setting{"prefix-cache", "", Kind::boolean, Scope::lasting, "true"},

@@ -153,6 +153,53 @@ TEST_F(SchedulerTest, AFullQueueAnswersBusyWithATime) {
       std::holds_alternative<Busy>(tokens.scheduler->submit(endless(random_tokens(250, 1), 5))));
 }
 
+TEST_F(SchedulerTest, NoTenantFillsTheQueueOfAll) {
+  SchedulerOptions options;
+  options.max_running = 1;
+  options.max_waiting_requests = 24;
+  Bench bench(model_, 256, options);
+  const auto of = [](const char* tenant) {
+    GenerateRequest request = endless(random_tokens(10, 1), 5);
+    request.tenant = tenant;
+    return request;
+  };
+  std::vector<Ticket> tickets;
+  int refused = 0;
+  for (int i = 0; i < 40; ++i) {
+    auto answer = bench.scheduler->submit(of("heavy"));
+    if (Ticket* const ticket = std::get_if<Ticket>(&answer))
+      tickets.push_back(std::move(*ticket));
+    else
+      ++refused;
+  }
+  EXPECT_EQ(tickets.size(), 20U);
+  EXPECT_EQ(refused, 20);
+  EXPECT_TRUE(bench.scheduler->busy("heavy").has_value());
+  EXPECT_FALSE(bench.scheduler->busy("light").has_value());
+  auto light = bench.scheduler->submit(of("light"));
+  ASSERT_TRUE(std::holds_alternative<Ticket>(light));
+  tickets.push_back(std::move(std::get<Ticket>(light)));
+  for (Answer& answer : bench.finish(tickets)) EXPECT_EQ(answer.tokens().size(), 5);
+  EXPECT_FALSE(bench.scheduler->busy("heavy").has_value());
+}
+
+TEST_F(SchedulerTest, ThoseThatAreRefusedComeBackOneAfterTheOther) {
+  SchedulerOptions options;
+  options.max_running = 1;
+  options.max_waiting_requests = 2;
+  Bench bench(model_, 256, options);
+  std::vector<Ticket> tickets;
+  for (int i = 0; i < 2; ++i) tickets.push_back(bench.submit(endless(random_tokens(10, 1), 5)));
+  std::chrono::milliseconds before{0};
+  for (int i = 0; i < 20; ++i) {
+    const auto refused = bench.scheduler->submit(endless(random_tokens(10, 1), 5));
+    ASSERT_TRUE(std::holds_alternative<Busy>(refused));
+    const std::chrono::milliseconds after = std::get<Busy>(refused).retry_after;
+    EXPECT_GT(after, before);
+    before = after;
+  }
+}
+
 TEST_F(SchedulerTest, ALightTenantIsNotHeldUpByAHeavyOne) {
   SchedulerOptions options;
   options.max_running = 4;

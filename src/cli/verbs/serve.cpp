@@ -99,6 +99,7 @@ serve::ModelServerConfig config_of(const Flags& flags, Console& console) {
   config.otlp_endpoint = flags.text("otlp-endpoint").value_or("");
   config.access_log = flags.text("access-log").value_or("");
   config.drain.grace_ms = *flags.integer("drain-seconds") * 1000;
+  config.drain.delay_ms = *flags.integer("drain-delay") * 1000;
 
   config.scheduler.max_running = *flags.integer("max-running");
   config.scheduler.max_waiting_requests = *flags.integer("max-waiting");

@@ -136,8 +136,7 @@ bool Scheduler::Worker::start(Run& run) {
       options_.observer->queued(
           std::chrono::duration<double>(*job.started - job.submitted).count());
     const std::lock_guard lock(mutex_);
-    --waiting_requests_;
-    waiting_tokens_ -= job.waiting_cost;
+    waits_no_more(job);
   }
   positions_changed_ = true;
   count_cached(run, cached, false);

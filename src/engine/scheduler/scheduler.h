@@ -68,7 +68,8 @@ struct Busy {
 /// the request alone, never on what else runs, what was cached, or what was pre-empted.
 ///
 /// Fairness: a tenant's virtual time advances by the tokens computed for it over its weight; the
-/// tenant with the least goes first, its requests in order of arrival.
+/// tenant with the least goes first, its requests in order of arrival. A tenant may wait with at
+/// most four times of what the queue has left, so that the queue of one is not full for others.
 class Scheduler {
  public:
   /// What requests are run on. Nothing else may use the engine while a scheduler has it.
@@ -93,6 +94,10 @@ class Scheduler {
   /// empty prompt, ids outside the vocabulary, a value out of range, a prompt over the context.
   std::variant<Ticket, Busy> submit(GenerateRequest request);
   std::variant<Ticket, Busy> submit(EmbedRequest request);
+
+  /// Any thread. What submit would answer a request of this tenant now that is counted with so many
+  /// tokens: to be asked before a request costs anything. Nothing: there is room.
+  std::optional<Busy> busy(const std::string& tenant, int64_t tokens = 0);
 
   /// Any thread.
   SchedulerStatistics statistics() const;

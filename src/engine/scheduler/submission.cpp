@@ -8,6 +8,8 @@
 namespace deepseek {
 namespace {
 
+constexpr std::chrono::duration<double> longest_retry{120};
+constexpr int64_t share_of_free = 4;
 constexpr int64_t most_choices = 128, most_top_logprobs = 128, most_stops = 64;
 
 void check_prompt(const char* field, const std::vector<int32_t>& tokens, int64_t vocab,
@@ -118,37 +120,79 @@ std::variant<Ticket, Busy> Scheduler::Worker::submit(EmbedRequest request) {
   return enqueue(std::move(job));
 }
 
-// The time in which the work that waits shrinks by what is missing, as fast as tokens are computed.
-std::chrono::milliseconds Scheduler::Worker::retry_after(int64_t tokens) const {
-  double missing = double(waiting_tokens_ + tokens - options_.max_waiting_tokens);
-  if (waiting_requests_ >= options_.max_waiting_requests)
-    missing = std::max(missing, double(waiting_tokens_) / double(waiting_requests_));
-  const double seconds = rows_per_second_ > 0 ? missing / rows_per_second_ : 1;
-  return std::chrono::milliseconds(static_cast<int64_t>(1000 * std::clamp(seconds, 0.25, 120.0)));
+// When there should be room: the time in which the work that waits shrinks by what is missing, as
+// fast as tokens are computed, and one request later than who was refused before.
+std::chrono::milliseconds Scheduler::Worker::next_turn(int64_t tokens) {
+  const auto seconds_for = [&](double amount) {
+    return std::chrono::duration<double>(rows_per_second_ > 0 ? amount / rows_per_second_ : 1);
+  };
+  const double each = double(waiting_.tokens) / double(std::max<int64_t>(waiting_.requests, 1));
+  double missing = double(waiting_.tokens + tokens - options_.max_waiting_tokens);
+  if (waiting_.requests >= options_.max_waiting_requests) missing = std::max(missing, each);
+  const auto within = [](std::chrono::duration<double> wait) {
+    return std::chrono::duration_cast<SchedulerTime::duration>(
+        std::clamp(wait, std::chrono::duration<double>(0.25), longest_retry));
+  };
+  const SchedulerTime present = now();
+  const SchedulerTime soonest = present + within(seconds_for(missing));
+  const auto apart = std::chrono::duration_cast<SchedulerTime::duration>(
+      std::min(seconds_for(each), longest_retry));
+  last_turn_ = std::max(soonest, last_turn_ + apart);
+  // So many wait for their turn that they begin anew.
+  if (last_turn_ > present + longest_retry) last_turn_ = soonest;
+  return std::chrono::ceil<std::chrono::milliseconds>(last_turn_ - present);
+}
+
+// Why a request of this tenant may not join those that wait. One tenant has at most so much of the
+// queue that a part of it is left to others: a share of what is still free.
+std::optional<Busy> Scheduler::Worker::refusal(const std::string& tenant, int64_t tokens) {
+  const auto refuse = [&](std::string reason) {
+    ++refused_;
+    return Busy{std::move(reason), next_turn(tokens)};
+  };
+  if (draining_) {
+    ++refused_;
+    return Busy{"the server is shutting down", std::chrono::milliseconds(1000), true};
+  }
+  if (waiting_.requests == 0) return std::nullopt;
+  if (waiting_.requests >= options_.max_waiting_requests)
+    return refuse(concat("the queue is full: ", waiting_.requests, " requests wait"));
+  if (waiting_.tokens + tokens > options_.max_waiting_tokens)
+    return refuse(concat("the queue is full: ", waiting_.tokens, " tokens wait"));
+  const auto found = waits_of_.find(tenant);
+  if (found == waits_of_.end()) return std::nullopt;
+  const Waiting& mine = found->second;
+  if (mine.requests >= share_of_free * (options_.max_waiting_requests - waiting_.requests))
+    return refuse(concat("your share of the queue is full: ", mine.requests, " requests wait"));
+  if (mine.tokens >= share_of_free * (options_.max_waiting_tokens - waiting_.tokens))
+    return refuse(concat("your share of the queue is full: ", mine.tokens, " tokens wait"));
+  return std::nullopt;
+}
+
+std::optional<Busy> Scheduler::Worker::busy(const std::string& tenant, int64_t tokens) {
+  const std::lock_guard lock(mutex_);
+  return refusal(tenant, tokens);
+}
+
+void Scheduler::Worker::waits_no_more(const Job& job) {
+  --waiting_.requests;
+  waiting_.tokens -= job.waiting_cost;
+  const auto mine = waits_of_.find(job.request.tenant);
+  mine->second.tokens -= job.waiting_cost;
+  if (--mine->second.requests == 0) waits_of_.erase(mine);
 }
 
 std::variant<Ticket, Busy> Scheduler::Worker::enqueue(std::unique_ptr<Job> job) {
   std::shared_ptr<Ticket::State> state;
   {
     const std::lock_guard lock(mutex_);
-    if (draining_) {
-      ++refused_;
-      return Busy{"the server is shutting down", std::chrono::milliseconds(1000), true};
-    }
-    if (waiting_requests_ > 0 && waiting_requests_ >= options_.max_waiting_requests) {
-      ++refused_;
-      return Busy{concat("the queue is full: ", waiting_requests_, " requests wait"),
-                  retry_after(job->waiting_cost)};
-    }
-    if (waiting_requests_ > 0 &&
-        waiting_tokens_ + job->waiting_cost > options_.max_waiting_tokens) {
-      ++refused_;
-      return Busy{concat("the queue is full: ", waiting_tokens_, " tokens wait"),
-                  retry_after(job->waiting_cost)};
-    }
+    if (auto busy = refusal(job->request.tenant, job->waiting_cost)) return std::move(*busy);
     job->id = next_id_++;
-    ++waiting_requests_;
-    waiting_tokens_ += job->waiting_cost;
+    Waiting& mine = waits_of_[job->request.tenant];
+    for (Waiting* waiting : {&waiting_, &mine}) {
+      ++waiting->requests;
+      waiting->tokens += job->waiting_cost;
+    }
     if (open_jobs_++ == 0) last_progress_ = now().time_since_epoch().count();
     state = std::make_shared<Ticket::State>(job->id, options_.buffer_tokens, doorbell_);
     job->ticket = state;
@@ -161,8 +205,8 @@ std::variant<Ticket, Busy> Scheduler::Worker::enqueue(std::unique_ptr<Job> job) 
 SchedulerStatistics Scheduler::Worker::statistics() const {
   const std::lock_guard lock(mutex_);
   SchedulerStatistics statistics = published_;
-  statistics.waiting_requests = waiting_requests_;
-  statistics.waiting_tokens = waiting_tokens_;
+  statistics.waiting_requests = waiting_.requests;
+  statistics.waiting_tokens = waiting_.tokens;
   statistics.submitted = next_id_ - 1;
   statistics.refused = refused_;
   return statistics;

@@ -230,8 +230,7 @@ void Scheduler::Worker::end_job(Job& job, FinishReason reason, const std::option
   {
     const std::lock_guard lock(mutex_);
     if (!job.started) {
-      --waiting_requests_;
-      waiting_tokens_ -= job.waiting_cost;
+      waits_no_more(job);
     }
     --open_jobs_;
   }
@@ -287,6 +286,9 @@ std::variant<Ticket, Busy> Scheduler::submit(EmbedRequest request) {
 }
 
 SchedulerStatistics Scheduler::statistics() const { return worker_->statistics(); }
+std::optional<Busy> Scheduler::busy(const std::string& tenant, int64_t tokens) {
+  return worker_->busy(tenant, tokens);
+}
 bool Scheduler::idle() const { return worker_->idle(); }
 SchedulerTime Scheduler::last_progress() const { return worker_->last_progress(); }
 bool Scheduler::drain(std::chrono::milliseconds grace) { return worker_->drain(grace); }

@@ -29,6 +29,7 @@ class Scheduler::Worker {
   // Any thread (submission.cpp).
   std::variant<Ticket, Busy> submit(GenerateRequest request);
   std::variant<Ticket, Busy> submit(EmbedRequest request);
+  std::optional<Busy> busy(const std::string& tenant, int64_t tokens);
   SchedulerStatistics statistics() const;
   bool idle() const { return open_jobs_ == 0; }
   SchedulerTime last_progress() const;
@@ -63,7 +64,10 @@ class Scheduler::Worker {
   SchedulerTime now() const { return options_.clock(); }
   std::unique_ptr<Job> new_job(GenerateRequest request) const;
   std::variant<Ticket, Busy> enqueue(std::unique_ptr<Job> job);
-  std::chrono::milliseconds retry_after(int64_t tokens) const;
+  // These three under the lock.
+  std::chrono::milliseconds next_turn(int64_t tokens);
+  std::optional<Busy> refusal(const std::string& tenant, int64_t tokens);
+  void waits_no_more(const Job& job);
 
   // worker.cpp
   void loop();
@@ -125,7 +129,13 @@ class Scheduler::Worker {
   std::vector<std::unique_ptr<Job>> submitted_;
   std::vector<Load*> loaded_;
   int64_t next_id_ = 1;
-  int64_t waiting_requests_ = 0, waiting_tokens_ = 0, refused_ = 0;
+  struct Waiting {
+    int64_t requests = 0, tokens = 0;
+  };
+  Waiting waiting_;                          // of all
+  std::map<std::string, Waiting> waits_of_;  // of each tenant that has some
+  int64_t refused_ = 0;
+  SchedulerTime last_turn_{};  // when the last of those that were refused comes back
   double rows_per_second_ = 0;
   SchedulerStatistics published_;
   std::condition_variable quiet_;

@@ -98,6 +98,7 @@ std::string deepseek_effort(const std::string& asked) {
 
 ChatAnswer start_chat(Accounts& accounts, const HttpRequest& http, ModelHost& host, ChatJob job) {
   Accounts::check_model(http, job.model, host.name());
+  check_room(host, job.request.tenant);
   const ReplyForm& form = host.reply_form();
   if (job.strict_replay) check_replay(form, job.input);
   const bool calls = !job.input.tools.empty() && job.tool_choice.kind != ToolChoice::Kind::none;
@@ -132,6 +133,7 @@ ChatAnswer start_chat(Accounts& accounts, const HttpRequest& http, ModelHost& ho
   if (as_read.tools == nullptr) as_read.tools = &tool_form_of(host);
   const size_t choices = request.choices.size();
   const auto prompt_tokens = static_cast<int64_t>(request.prompt.size());
+  check_room(host, request.tenant, prompt_tokens);
   std::shared_ptr<Bill> bill = accounts.admit(http, host.name(), demand_of(host, request));
   ChatAnswer answer{submit(host, std::move(request)),
                     std::move(bill),

@@ -343,6 +343,7 @@ void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
     demand.prompt_tokens += size;
     demand.output_tokens += request.max_tokens * static_cast<int64_t>(request.choices.size());
   }
+  check_room(*host, request.tenant, demand.prompt_tokens);
   std::shared_ptr<Bill> bill = context->accounts->admit(http, host->name(), demand);
   std::vector<Ticket> tickets;
   for (const auto& prompt : all) {

@@ -223,6 +223,7 @@ void run_embeddings(const std::shared_ptr<ApiContext>& context,
     check_context(*host, size, 0, "input");
     demand.prompt_tokens += size;
   }
+  check_room(*host, tenant(answer->request()));
   std::shared_ptr<Bill> bill = context->accounts->admit(answer->request(), host->name(), demand);
   std::make_shared<EmbeddingRun>(context, answer, host, std::move(job), std::move(write),
                                  std::move(bill))

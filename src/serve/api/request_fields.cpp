@@ -56,6 +56,11 @@ grammar::Grammar compiled(const std::string& param, Build build) {
   }
 }
 
+[[noreturn]] void refuse_busy(const Busy& busy) {
+  throw RequestError(busy.draining ? 503 : 429, busy.reason,
+                     {.retry_after_ms = busy.retry_after.count()});
+}
+
 }  // namespace
 
 void apply_common_fields(const json& body, const ModelHost& host, GenerateRequest& request) {
@@ -154,9 +159,11 @@ Ticket submit(ModelHost& host, Request request) {
     }
   }();
   if (Ticket* ticket = std::get_if<Ticket>(&answer)) return std::move(*ticket);
-  const Busy& busy = std::get<Busy>(answer);
-  throw RequestError(busy.draining ? 503 : 429, busy.reason,
-                     {.retry_after_ms = busy.retry_after.count()});
+  refuse_busy(std::get<Busy>(answer));
+}
+
+void check_room(ModelHost& host, const std::string& tenant, int64_t tokens) {
+  if (const auto busy = host.scheduler().busy(tenant, tokens)) refuse_busy(*busy);
 }
 
 template Ticket submit(ModelHost& host, GenerateRequest request);

@@ -40,6 +40,9 @@ std::optional<T> field(const Json& body, const char* name) {
 /// Submits, and turns "come back later" into RequestError 429, or 503 while draining.
 template <class Request>
 Ticket submit(ModelHost& host, Request request);
+/// Throws what submit would for a request of this tenant with so many tokens: before the request
+/// has cost anything.
+void check_room(ModelHost& host, const std::string& tenant, int64_t tokens = 0);
 
 /// What a request may use at most; its prompt is there and fits the context.
 Demand demand_of(const ModelHost& host, const GenerateRequest& request);

@@ -14,9 +14,6 @@ constexpr int64_t slowest_body_bytes_per_ms = 64;
 /// A connection beyond the cap is only there to be told so.
 constexpr int64_t overloaded_timeout_ms = 2000;
 
-/// A client that has just come is about to ask.
-constexpr auto shortest_idle = std::chrono::seconds(1);
-
 /// What of a failure only the log may say.
 std::string withheld_text(const std::exception_ptr& failure) {
   try {
@@ -62,10 +59,10 @@ void Connection::start() {
 bool Connection::make_room() {
   Connection* longest = nullptr;
   for (Connection* other : home_.connections) {
-    if (other->phase_ != Phase::idle || !other->input_.empty()) continue;
+    if (other == this || other->phase_ != Phase::idle) continue;
     if (longest == nullptr || other->idle_since_ < longest->idle_since_) longest = other;
   }
-  if (longest == nullptr || Clock::now() - longest->idle_since_ < shortest_idle) return false;
+  if (longest == nullptr) return false;
   longest->close();
   return true;
 }
@@ -162,7 +159,7 @@ void Connection::on_head() {
   counted_ = true;
   const RequestHead& head = parser_.head();
   const bool handing_over = core_.draining && core_.config.reuse_port;
-  keep_connection_ = head.keep_alive && !core_.draining && !overloaded_;
+  keep_connection_ = head.keep_alive && !core_.draining && !core_.leaving && !overloaded_;
   HttpRequest& request = admission_.request;
   request.peer = peer_;
   request.secure = socket_->secure();

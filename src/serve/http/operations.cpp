@@ -126,14 +126,13 @@ void add_operations_routes(Router& router, const OperationsHooks& hooks,
               {.always = true, .summary = "Metrics for Prometheus."}});
 }
 
-bool serve_until_signal(HttpServer& server, const DrainConfig& config,
-                        const std::function<void()>& on_drain) {
+bool serve_until_signal(HttpServer& server, const DrainConfig& config) {
   const SignalScope scope;
   while (ends_asked == 0) {
     scope.wait();
     if (reload_asked.exchange(false)) server.reload_tls();
   }
-  if (on_drain) on_drain();
+  server.leave();
   std::this_thread::sleep_for(std::chrono::milliseconds(config.delay_ms));
   server.drain();
   const bool all_finished = server.wait_idle(std::chrono::milliseconds(config.grace_ms));

@@ -24,14 +24,14 @@ void add_operations_routes(Router& router, const OperationsHooks& hooks,
 
 struct DrainConfig {
   int64_t grace_ms = 30'000;
-  /// Between turning unready and refusing: lets load balancers notice first.
+  /// Between turning unready and refusing: lets load balancers and clients with open connections
+  /// notice first.
   int64_t delay_ms = 0;
 };
 
-/// Waits for SIGTERM or SIGINT, then drains: `on_drain` (turn unready), delay, refuse, up to grace
-/// for running requests, stop. SIGHUP reloads certificates. A second SIGTERM or SIGINT ends the
+/// Waits for SIGTERM or SIGINT, then drains: turn unready, delay, refuse, up to grace for running
+/// requests, stop. SIGHUP reloads certificates. A second SIGTERM or SIGINT ends the
 /// process at once with code 130. Returns false when requests had to be cut.
-bool serve_until_signal(HttpServer& server, const DrainConfig& config,
-                        const std::function<void()>& on_drain = {});
+bool serve_until_signal(HttpServer& server, const DrainConfig& config);
 
 }  // namespace deepseek::serve

@@ -79,12 +79,14 @@ class HttpServer::Impl {
 
   std::vector<ListenAddress> addresses() const { return listener_->addresses(); }
 
+  void leave() { core_.leaving = true; }
+
   void drain() {
     if (core_.draining.exchange(true)) return;
-    if (!running_ || !core_.config.reuse_port) return;
-    // Another process listens on the same port: new connections are to reach it, and clients open
-    // new ones when theirs close between requests.
-    on_loop(0, [this] { listener_->close(); });
+    if (!running_) return;
+    // Where another process listens on the same port, new connections are to reach it.
+    if (core_.config.reuse_port) on_loop(0, [this] { listener_->close(); });
+    // Clients open new connections when theirs close between requests.
     for (auto& home : homes_)
       home->loop.post([&home = *home] {
         for (const auto& connection : connections_of(home)) connection->close_if_idle();
@@ -196,8 +198,9 @@ HttpServer::~HttpServer() = default;
 
 void HttpServer::start() { impl_->start(); }
 std::vector<ListenAddress> HttpServer::addresses() const { return impl_->addresses(); }
+void HttpServer::leave() { impl_->leave(); }
 void HttpServer::drain() { impl_->drain(); }
-bool HttpServer::draining() const { return impl_->core().draining; }
+bool HttpServer::draining() const { return impl_->core().draining || impl_->core().leaving; }
 bool HttpServer::wait_idle(std::chrono::milliseconds grace) { return impl_->wait_idle(grace); }
 void HttpServer::stop() { impl_->stop(); }
 void HttpServer::reload_tls() { impl_->reload_tls(); }

@@ -121,8 +121,11 @@ class HttpServer {
   /// In the order of the configuration, with the ports taken.
   std::vector<ListenAddress> addresses() const;
 
+  /// Before drain(): answers go on, each with Connection: close, and draining() is true, so that
+  /// probes say so and clients look for another server.
+  void leave();
   /// Refuses new requests with 503, Retry-After and Connection: close, and lets running ones
-  /// finish. Returns at once.
+  /// finish; connections between requests are closed. Returns at once.
   void drain();
   bool draining() const;
   /// Waits until no request runs. False when `grace` passed first.

@@ -29,6 +29,7 @@ struct ServerCore {
   ServerHooks hooks;
   HandlerPool pool{};
 
+  std::atomic<bool> leaving{false};
   std::atomic<bool> draining{false};
   std::atomic<bool> stopping{false};
   std::atomic<int64_t> connections{0};

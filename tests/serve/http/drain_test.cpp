@@ -48,7 +48,9 @@ TEST(Drain, RefusesNewRequestsAndFinishesRunningOnes) {
   auto exchange = it.plain.take();
   it.draining = true;
   it.server.server().drain();
-  const Reply refused = idle.ask("/hello");
+  EXPECT_TRUE(idle.closed_by_peer()) << "nothing was asked on it";
+  RawClient asking(it.server.address());
+  const Reply refused = asking.ask("/hello");
   EXPECT_EQ(refused.status, 503);
   EXPECT_TRUE(refused.has("Retry-After"));
   EXPECT_TRUE(refused.has("retry-after-ms"));
@@ -61,6 +63,21 @@ TEST(Drain, RefusesNewRequestsAndFinishesRunningOnes) {
   exchange->reply(text_reply("finished"));
   EXPECT_EQ(running.reply().body, "finished");
   EXPECT_TRUE(it.server.server().wait_idle(std::chrono::seconds(20)));
+}
+
+TEST(Drain, WhoLeavesStillAnswersButSaysSo) {
+  DrainServer it;
+  RawClient kept(it.server.address());
+  EXPECT_EQ(kept.ask("/hello").field("Connection"), "");
+  it.draining = true;
+  it.server.server().leave();
+  RawClient probe(it.server.address());
+  EXPECT_EQ(probe.ask("/ready").status, 503);
+  const Reply last = kept.ask("/hello");
+  EXPECT_EQ(last.status, 200);
+  EXPECT_EQ(last.field("Connection"), "close");
+  RawClient fresh(it.server.address());
+  EXPECT_EQ(fresh.ask("/hello").status, 200);
 }
 
 TEST(Drain, StoppingEndsWhatRunsWithAnError) {
