@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which client does what in which file: the table that ./dev acceptance goes by."""
+
+from typing import NamedTuple
+
+
+class Scenario(NamedTuple):
+    """`number` is that of the list in docs/acceptance.md; `file` holds its tests."""
+
+    number: str
+    file: str
+    title: str
+    quick: bool = False
+
+
+SCENARIOS = [
+    Scenario("1", "openai_thinking", "openai-python: thinking before the answer, usage", True),
+    Scenario("2", "openai_tools", "openai-python: tools with reasoning replayed", True),
+    Scenario("11", "anthropic_messages", "anthropic: messages, thinking, tools, counts", True),
+    Scenario("20", "ollama_api", "ollama: connects by the URL alone", True),
+    Scenario("–", "openai_chat", "openai-python: formats, completions, embeddings", True),
+    Scenario("–", "openai_responses", "openai-python: responses", True),
+]
+
+# What no file here runs, and why.
+ELSEWHERE = [
+    ("16", "keys and money", "tests/serve/api/money_test.cpp and tests/serve/store run it"),
+    ("17", "overload at four times the capacity", "not written"),
+    ("18", "rolling update in Kubernetes", "needs a cluster; ./dev deploy checks the files"),
+    ("19", "the web page in a browser", "./dev browser runs it"),
+]
+
+
+def chosen(names, quick):
+    """The scenarios with one of these numbers or with one of these in their file's name."""
+    def is_named(scenario):
+        return any(name == scenario.number or name in scenario.file for name in names)
+
+    return [one for one in SCENARIOS
+            if (is_named(one) if names else True) and (one.quick or not quick)]
+
+
+def main():
+    for one in SCENARIOS:
+        print(f"{one.number:>3}  {one.file:20} {one.title}{'  (quick)' if one.quick else ''}")
+    for number, title, reason in ELSEWHERE:
+        print(f"{number:>3}  {'':20} {title}: {reason}")
+
+
+if __name__ == "__main__":
+    main()
