@@ -16,6 +16,7 @@ class Scenario(NamedTuple):
 SCENARIOS = [
     Scenario("1", "openai_thinking", "openai-python: thinking before the answer, usage", True),
     Scenario("2", "openai_tools", "openai-python: tools with reasoning replayed", True),
+    Scenario("3", "openai_node", "openai-node: a stream that is left"),
     Scenario("11", "anthropic_messages", "anthropic: messages, thinking, tools, counts", True),
     Scenario("20", "ollama_api", "ollama: connects by the URL alone", True),
     Scenario("–", "openai_chat", "openai-python: formats, completions, embeddings", True),
