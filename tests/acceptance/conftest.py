@@ -24,6 +24,14 @@ def tiny(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def tiny_long(tmp_path_factory):
+    """The same with a context of 65536 tokens."""
+    folder = tmp_path_factory.mktemp("tiny_long") / "model"
+    tiny_model.write(folder, context=65536)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def starter():
     """The file of a small model that knows a language."""
     path = pathlib.Path(os.environ.get("DEEPSEEK_STARTER", "/none"))
