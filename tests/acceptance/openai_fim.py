@@ -10,7 +10,7 @@ from server import NAME, wait_for
 
 A_SECOND, SECONDS = 50, 10
 ASK = {"model": NAME, "prompt": "def depth(sea):\n    return ", "suffix": "\n\nprint(depth(1))\n"}
-# Caches and allocators settle in the first storm; what a second one adds would be a leak.
+# Storms before the one that counts fill the cache of 16 MiB and the allocators.
 GROWTH_BYTES = 8 << 20
 
 
@@ -83,7 +83,7 @@ def state(server):
 
 
 def test_a_storm_of_cancellations_leaves_nothing_behind(serve, tiny, figure):
-    server = serve(tiny, "--threads", 1, "--cache-bytes", "64MiB")
+    server = serve(tiny, "--threads", 1, "--cache-bytes", "16MiB")
     for warm_up in range(2):
         asyncio.run(storm(server.url, warm_up))
     memory, files = state(server)
@@ -94,5 +94,6 @@ def test_a_storm_of_cancellations_leaves_nothing_behind(serve, tiny, figure):
     assert files_after <= files
     assert grown - memory < GROWTH_BYTES, (memory, grown)
     client(server.url).completions.create(**ASK, max_tokens=4)
-    figure(f"{results.count(False)} cancelled at {rate:.0f} a second, memory "
+    busy = "" if rate > 0.9 * A_SECOND else f", this machine being too busy for {A_SECOND}"
+    figure(f"{results.count(False)} cancelled at {rate:.0f} a second{busy}; memory "
            f"{(grown - memory) / 2**20:+.1f} MiB, {files_after} files open as before")

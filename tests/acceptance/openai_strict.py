@@ -40,7 +40,7 @@ def client(url):
 @needs_thinking
 def test_arguments_follow_the_schema(url, model):
     check = jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker(["uuid"]))
-    for seed in range(20):
+    for seed in range(10):
         for thinks in (False, True):
             body = {"thinking_token_budget": 8} if thinks else {"thinking": {"type": "disabled"}}
             choice = client(url).chat.completions.create(
@@ -63,4 +63,4 @@ def test_a_schema_that_cannot_hold_is_refused(url, model, change):
     error = refused(openai.UnprocessableEntityError, lambda: client(url).chat.completions.create(
         model=model, messages=ASK, tools=[tool({**SCHEMA, **change})], max_tokens=4))
     assert error.param and error.param.startswith("tools"), error
-    assert "sail" in error.message or "tools[0]" in error.message, error
+    assert "sail" in error.message or error.param.startswith("tools[0]"), error

@@ -26,6 +26,7 @@ SCENARIOS = [
     Scenario("10", "openai_prefix", "openai-python: the prefix cache over a restart", True),
     Scenario("11", "anthropic_messages", "anthropic: messages, thinking, tools, counts", True),
     Scenario("12", "langchain_chat", "LangChain ChatDeepSeek: tools, structure, streams, batches", True),
+    Scenario("15", "openai_batch", "openai-python: a batch of 1000 lines, killed in its middle"),
     Scenario("20", "ollama_api", "ollama: connects by the URL alone", True),
     Scenario("–", "openai_chat", "openai-python: formats, completions, embeddings", True),
     Scenario("–", "openai_responses", "openai-python: responses", True),
