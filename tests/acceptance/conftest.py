@@ -4,6 +4,10 @@
 import itertools
 import os
 import pathlib
+import shutil
+import subprocess
+import sys
+import venv
 
 import pytest
 import tiny_model
@@ -93,6 +97,24 @@ def serve(program, tmp_path):
 @pytest.fixture
 def store(program, tmp_path):
     return Store(program, tmp_path / "store")
+
+
+@pytest.fixture(scope="session")
+def client_tools():
+    """client_tools(NAME): the programs of an environment with what clients/NAME.txt lists."""
+
+    def install(name):
+        wanted = pathlib.Path(__file__).parent / f"clients/{name}.txt"
+        folder = pathlib.Path(os.environ["DEEPSEEK_CLIENTS"]) / name
+        mark = folder / "requirements.txt"
+        if not mark.is_file() or mark.read_bytes() != wanted.read_bytes():
+            venv.create(folder, clear=True, with_pip=True)
+            subprocess.run([folder / "bin/pip", "install", "--quiet", "-r", wanted], check=True,
+                           stdout=sys.stderr)
+            shutil.copy(wanted, mark)
+        return folder / "bin"
+
+    return install
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import random
 import struct
 
 SPECIAL = ["<s>", "</s>", "<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>"]
+BYTES = {"add_prefix_space": False, "trim_offsets": True, "use_regex": True}
 WIDTH, INNER, LAYERS, HEADS, KV_HEADS, HEAD = 64, 128, 2, 4, 2, 16
 TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}[{{ m.role }}]"
@@ -38,9 +39,9 @@ def tokenizer():
         "version": "1.0",
         "added_tokens": added,
         "normalizer": None,
-        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True},
+        "pre_tokenizer": {"type": "ByteLevel", **BYTES},
         "post_processor": None,
-        "decoder": {"type": "ByteLevel"},
+        "decoder": {"type": "ByteLevel", **BYTES},
         "model": {"type": "BPE", "vocab": vocabulary, "merges": []},
     }
 
@@ -79,7 +80,8 @@ def write(folder, context=4096):
         "config.json": config,
         "tokenizer.json": tokenizer(),
         "tokenizer_config.json": {
-            "bos_token": "<s>", "eos_token": "</s>", "chat_template": TEMPLATE},
+            "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>",
+            "eos_token": "</s>", "chat_template": TEMPLATE},
     }
     for name, content in texts.items():
         (folder / name).write_text(json.dumps(content), encoding="utf-8")
