@@ -2,9 +2,8 @@
 """The `anthropic` client against /v1/messages."""
 
 import anthropic
-from common import SCHEMA, needs_thinking, refused
+from common import ASK, SCHEMA, needs_thinking, refused
 
-ASK = [{"role": "user", "content": "Hello, who are you?"}]
 TOOL = {"name": "look", "description": "looks down", "input_schema": SCHEMA}
 
 
@@ -27,7 +26,7 @@ def test_a_message_and_its_stream_are_the_same(url, model):
     assert last.usage.output_tokens == whole.usage.output_tokens
 
 
-def test_the_other_path_and_other_names(url, _model):
+def test_the_other_path_and_other_names(url):
     other = client(url + "/anthropic")
     answer = other.messages.create(model="claude-sonnet-4-5", max_tokens=4, messages=ASK)
     assert answer.model == "claude-sonnet-4-5"

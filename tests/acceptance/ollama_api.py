@@ -4,9 +4,7 @@
 import json
 
 import ollama
-from common import SCHEMA, needs_thinking, refused
-
-ASK = [{"role": "user", "content": "Hello, who are you?"}]
+from common import ASK, SCHEMA, needs_thinking, refused
 
 
 def test_a_chat_and_its_stream_are_the_same(url, model):

@@ -4,22 +4,18 @@
 import json
 
 import openai
-from common import SCHEMA, needs_thinking, refused
+from common import SCHEMA, needs_thinking, openai_client, refused
 
 TOOL = {"type": "function", "name": "look", "description": "looks down", "parameters": SCHEMA,
         "strict": True}
 
 
-def client(url):
-    return openai.OpenAI(base_url=url + "/v1", api_key="none", max_retries=0)
-
-
 def test_a_response_and_its_stream_are_the_same(url, model):
     ask = {"model": model, "input": "Hello, who are you?", "instructions": "Be brief.",
            "max_output_tokens": 16, "temperature": 0, "reasoning": {"effort": "none"}}
-    whole = client(url).responses.create(**ask)
+    whole = openai_client(url).responses.create(**ask)
     assert whole.status in ("completed", "incomplete")
-    events = list(client(url).responses.create(**ask, stream=True))
+    events = list(openai_client(url).responses.create(**ask, stream=True))
     assert [event.sequence_number for event in events] == list(range(len(events)))
     last = events[-1].response
     assert last.output_text == whole.output_text and last.usage == whole.usage
@@ -28,7 +24,7 @@ def test_a_response_and_its_stream_are_the_same(url, model):
 
 
 def test_the_streaming_helper_follows(url, model):
-    with client(url).responses.stream(
+    with openai_client(url).responses.stream(
             model=model, input="Hello", max_output_tokens=300, tools=[TOOL],
             tool_choice="required", parallel_tool_calls=False,
             reasoning={"effort": "none"}) as stream:
@@ -41,14 +37,14 @@ def test_the_streaming_helper_follows(url, model):
 
 def test_what_is_stored_is_followed(url, model):
     kept = {"model": model, "max_output_tokens": 8, "reasoning": {"effort": "none"}}
-    first = client(url).responses.create(**kept, input="Hello", store=True)
-    assert client(url).responses.retrieve(first.id).output_text == first.output_text
-    items = client(url).responses.input_items.list(first.id)
+    first = openai_client(url).responses.create(**kept, input="Hello", store=True)
+    assert openai_client(url).responses.retrieve(first.id).output_text == first.output_text
+    items = openai_client(url).responses.input_items.list(first.id)
     assert items.data[0].content[0].text == "Hello"
-    second = client(url).responses.create(**kept, input="And?", previous_response_id=first.id)
+    second = openai_client(url).responses.create(**kept, input="And?", previous_response_id=first.id)
     assert second.usage.input_tokens > first.usage.input_tokens
-    client(url).responses.delete(first.id)
-    refused(openai.NotFoundError, lambda: client(url).responses.retrieve(first.id))
+    openai_client(url).responses.delete(first.id)
+    refused(openai.NotFoundError, lambda: openai_client(url).responses.retrieve(first.id))
 
 
 @needs_thinking
@@ -57,7 +53,7 @@ def test_reasoning_is_an_item_that_goes_back(url, model):
            "reasoning": {"effort": "low"}, "extra_body": {"seed": 3}}
     items = [{"role": "user", "content": "Hello"}]
     # Random weights seldom end their reasoning: a call by hand stands for what they would write.
-    answer = client(url).responses.create(**ask, input=items)
+    answer = openai_client(url).responses.create(**ask, input=items)
     assert answer.output[0].type == "reasoning" and answer.output[0].content[0].text
     call = {"type": "function_call", "call_id": "call_1", "name": "look",
             "arguments": '{"depth": 1}'}
@@ -65,10 +61,10 @@ def test_reasoning_is_an_item_that_goes_back(url, model):
     ask["tool_choice"] = "auto"
     ask["max_output_tokens"] = 8
     items += [answer.output[0], call, output]
-    assert client(url).responses.create(**ask, input=items).usage.output_tokens > 0
+    assert openai_client(url).responses.create(**ask, input=items).usage.output_tokens > 0
     del items[1]
     error = refused(openai.BadRequestError,
-                    lambda: client(url).responses.create(**ask, input=items))
+                    lambda: openai_client(url).responses.create(**ask, input=items))
     assert "reasoning" in error.message
 
 
@@ -78,6 +74,6 @@ def test_a_format_is_parsed(url, model):
     class Depth(BaseModel):
         depth: int
 
-    answer = client(url).responses.parse(model=model, input="Hello", text_format=Depth,
+    answer = openai_client(url).responses.parse(model=model, input="Hello", text_format=Depth,
                                          max_output_tokens=60, reasoning={"effort": "none"})
     assert isinstance(answer.output_parsed.depth, int)

@@ -7,6 +7,8 @@ import pathlib
 import random
 import struct
 
+SPECIAL = ["<s>", "</s>", "<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>"]
+BYTES = {"add_prefix_space": False, "trim_offsets": True, "use_regex": True}
 WIDTH, INNER, LAYERS, HEADS, KV_HEADS, HEAD = 64, 128, 2, 4, 2, 16
 TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}[{{ m.role }}]"
@@ -31,15 +33,15 @@ def tokenizer():
     added = [
         {"id": 256 + i, "content": text, "special": True, "lstrip": False, "rstrip": False,
          "normalized": False, "single_word": False}
-        for i, text in enumerate(["<s>", "</s>"])
+        for i, text in enumerate(SPECIAL)
     ]
     return {
         "version": "1.0",
         "added_tokens": added,
         "normalizer": None,
-        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True},
+        "pre_tokenizer": {"type": "ByteLevel", **BYTES},
         "post_processor": None,
-        "decoder": {"type": "ByteLevel"},
+        "decoder": {"type": "ByteLevel", **BYTES},
         "model": {"type": "BPE", "vocab": vocabulary, "merges": []},
     }
 
@@ -61,15 +63,16 @@ def shapes(vocabulary):
     yield "lm_head.weight", [vocabulary, WIDTH]
 
 
-def write(folder):
+def write(folder, context=4096):
+    """`context`: the longest sequence in tokens; a token is a byte."""
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    vocabulary = 258
+    vocabulary = 256 + len(SPECIAL)
     config = {
         "model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": vocabulary,
         "hidden_size": WIDTH, "intermediate_size": INNER, "num_hidden_layers": LAYERS,
         "num_attention_heads": HEADS, "num_key_value_heads": KV_HEADS, "head_dim": HEAD,
-        "max_position_embeddings": 4096, "rms_norm_eps": 1e-6, "rope_theta": 10000.0,
+        "max_position_embeddings": context, "rms_norm_eps": 1e-6, "rope_theta": 10000.0,
         "tie_word_embeddings": False, "bos_token_id": 256, "eos_token_id": 257,
         "torch_dtype": "float32",
     }
@@ -77,7 +80,8 @@ def write(folder):
         "config.json": config,
         "tokenizer.json": tokenizer(),
         "tokenizer_config.json": {
-            "bos_token": "<s>", "eos_token": "</s>", "chat_template": TEMPLATE},
+            "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>",
+            "eos_token": "</s>", "chat_template": TEMPLATE},
     }
     for name, content in texts.items():
         (folder / name).write_text(json.dumps(content), encoding="utf-8")
