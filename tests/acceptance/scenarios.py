@@ -25,7 +25,7 @@ SCENARIOS = [
     Scenario("9", "openai_same_bytes", "openai-python: alone and beside 31 others", True),
     Scenario("10", "openai_prefix", "openai-python: the prefix cache over a restart", True),
     Scenario("11", "anthropic_messages", "anthropic: messages, thinking, tools, counts", True),
-    Scenario("12", "langchain_chat", "LangChain ChatDeepSeek: tools, structure, streams, batches", True),
+    Scenario("12", "langchain_chat", "LangChain ChatDeepSeek: tools, structure, batches", True),
     Scenario("13", "eval_lm", "lm-evaluation-harness: equals an offline scorer"),
     Scenario("14", "bench_guidellm", "guidellm: agrees about the first token"),
     Scenario("14", "bench_aiperf", "aiperf: agrees about the first token"),
