@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Log-likelihoods of continuations from the logits that `deepseek trace` writes: no server takes part."""
+"""Log-likelihoods of continuations from the logits of `deepseek trace`, without a server."""
 
 import json
 import struct

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scenario 15: a batch of a thousand lines, a kill in its middle, and somebody who talks meanwhile."""
+"""Scenario 15: a batch of a thousand lines, a kill in its middle, and a person meanwhile."""
 
 import json
 import statistics

@@ -29,4 +29,5 @@ def test_a_stream_that_is_left_frees_its_slot_and_pays_what_was_produced(
     assert -left["granted_micro"] == prompt + 4 * left["output_tokens"]
     assert server.metric("deepseek:generation_tokens_total") == left["output_tokens"] + 2
     figure(f"{seen['tokens']} tokens read, {left['output_tokens']} charged; "
-           f"steps of {seen['step_ms']:.0f} ms, the next answer began after {seen['next_ms']:.0f} ms")
+           f"steps of {seen['step_ms']:.0f} ms, the next answer began after "
+           f"{seen['next_ms']:.0f} ms")

@@ -41,7 +41,8 @@ def test_what_is_stored_is_followed(url, model):
     assert openai_client(url).responses.retrieve(first.id).output_text == first.output_text
     items = openai_client(url).responses.input_items.list(first.id)
     assert items.data[0].content[0].text == "Hello"
-    second = openai_client(url).responses.create(**kept, input="And?", previous_response_id=first.id)
+    second = openai_client(url).responses.create(
+        **kept, input="And?", previous_response_id=first.id)
     assert second.usage.input_tokens > first.usage.input_tokens
     openai_client(url).responses.delete(first.id)
     refused(openai.NotFoundError, lambda: openai_client(url).responses.retrieve(first.id))

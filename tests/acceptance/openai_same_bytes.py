@@ -23,8 +23,7 @@ def test_neighbours_change_nothing(serve, tiny, figure):
     with ThreadPoolExecutor(NEIGHBOURS + 1) as pool:
         others = [pool.submit(ask, client, f"{i} " * (i + 1), i, 60 + 5 * i)
                   for i in range(NEIGHBOURS)]
-        beside = pool.submit(ask, client, *mine)
-        beside = beside.result()
+        beside = pool.submit(ask, client, *mine).result()
         assert all(one.result().usage.completion_tokens for one in others)
     again = ask(client, *mine)
     for other in (beside, again):

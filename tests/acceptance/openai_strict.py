@@ -20,7 +20,8 @@ SCHEMA = {
     "$defs": {
         "place": {
             "type": "object",
-            "properties": {"name": {"type": "string", "maxLength": 20}, "deep": {"type": "boolean"}},
+            "properties": {"name": {"type": "string", "maxLength": 20},
+                           "deep": {"type": "boolean"}},
             "required": ["name", "deep"],
             "additionalProperties": False,
         },
@@ -39,8 +40,9 @@ def client(url):
 
 @needs_thinking
 def test_arguments_follow_the_schema(url, model):
-    check = jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker(["uuid"]))
-    for seed in range(10):
+    formats = jsonschema.FormatChecker(["uuid"])
+    check = jsonschema.Draft202012Validator(SCHEMA, format_checker=formats)
+    for seed in range(5):
         for thinks in (False, True):
             body = {"thinking_token_budget": 8} if thinks else {"thinking": {"type": "disabled"}}
             choice = client(url).chat.completions.create(

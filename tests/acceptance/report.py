@@ -47,7 +47,8 @@ class Report:
             word, note = "FAIL", ""
             self.failed += 1
         elif ran:
-            word, note = "ok", "; ".join(self.figures + ([f"a part skipped: {reason}"] if reason else []))
+            notes = self.figures + ([f"a part skipped: {reason}"] if reason else [])
+            word, note = "ok", "; ".join(notes)
             self.passed += 1
         else:
             word, note = "skipped", reason

@@ -9,6 +9,7 @@ language is skipped. Each scenario gets a line; the exit status is 1 when one fa
 import argparse
 import os
 import pathlib
+import signal
 import sys
 
 import pytest
@@ -29,6 +30,7 @@ def main():
     if options.quick:
         os.environ.pop("DEEPSEEK_STARTER", None)
     files = [str(HERE / f"{one.file}.py") for one in selected]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers are stopped on the way out
     report = Report(selected, ELSEWHERE if not options.names and not options.quick else [])
     status = pytest.main(["-qq", "--tb=short", "--no-header", "--no-summary", "--disable-warnings",
                           "-p", "no:cacheprovider", f"--rootdir={HERE}", *files],

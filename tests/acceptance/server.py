@@ -76,7 +76,7 @@ class Server:
         return {"Authorization": f"Bearer {self.secret}"} if self.secret else {}
 
     def metrics(self):
-        """Each series by its name and labels less the model's; without labels where it has no other."""
+        """Each series by its name and its labels but for the model's."""
         found = {}
         text = httpx.get(self.url + "/metrics", headers=self.headers(), timeout=30)
         assert text.status_code == 200, text.text
