@@ -40,9 +40,9 @@ class World {
     add_request_schemas(context_->schemas);
     add_page_schemas(context_->schemas);
     Router router;
-    for (const auto add : {add_chat_routes, add_completion_routes, add_messages_routes,
-                           add_embedding_routes, add_ollama_routes, add_responses_routes,
-                           add_token_routes})
+    for (const auto add :
+         {add_chat_routes, add_completion_routes, add_messages_routes, add_embedding_routes,
+          add_ollama_routes, add_responses_routes, add_token_routes})
       add(router, context_);
     add_page_routes(router, std::make_shared<Page>(context_, true));
     for (const Route& route : router.routes())

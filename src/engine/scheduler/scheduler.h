@@ -68,8 +68,8 @@ struct Busy {
 /// the request alone, never on what else runs, what was cached, or what was pre-empted.
 ///
 /// Fairness: a tenant's virtual time advances by the tokens computed for it over its weight; the
-/// tenant with the least goes first, its requests in order of arrival. A tenant may wait with at
-/// most four times of what the queue has left, so that the queue of one is not full for others.
+/// tenant with the least goes first, its requests in order of arrival. A tenant that has a
+/// name may wait with at most four times of what the queue has left: others always find room.
 class Scheduler {
  public:
   /// What requests are run on. Nothing else may use the engine while a scheduler has it.

@@ -8,7 +8,7 @@
 namespace deepseek {
 namespace {
 
-constexpr std::chrono::duration<double> longest_retry{120};
+constexpr std::chrono::duration<double> longest_retry{60};
 constexpr int64_t share_of_free = 4;
 constexpr int64_t most_choices = 128, most_top_logprobs = 128, most_stops = 64;
 
@@ -143,8 +143,8 @@ std::chrono::milliseconds Scheduler::Worker::next_turn(int64_t tokens) {
   return std::chrono::ceil<std::chrono::milliseconds>(last_turn_ - present);
 }
 
-// Why a request of this tenant may not join those that wait. One tenant has at most so much of the
-// queue that a part of it is left to others: a share of what is still free.
+// Why a request of this tenant may not join those that wait. A tenant with a name has at most so
+// much of the queue that a part of it is left to others: a share of what is still free.
 std::optional<Busy> Scheduler::Worker::refusal(const std::string& tenant, int64_t tokens) {
   const auto refuse = [&](std::string reason) {
     ++refused_;
@@ -160,7 +160,7 @@ std::optional<Busy> Scheduler::Worker::refusal(const std::string& tenant, int64_
   if (waiting_.tokens + tokens > options_.max_waiting_tokens)
     return refuse(concat("the queue is full: ", waiting_.tokens, " tokens wait"));
   const auto found = waits_of_.find(tenant);
-  if (found == waits_of_.end()) return std::nullopt;
+  if (tenant.empty() || found == waits_of_.end()) return std::nullopt;
   const Waiting& mine = found->second;
   if (mine.requests >= share_of_free * (options_.max_waiting_requests - waiting_.requests))
     return refuse(concat("your share of the queue is full: ", mine.requests, " requests wait"));

@@ -141,7 +141,12 @@ ChatPrompt chat_prompt(const ModelHost& host, ChatInput input) {
     rendered = host.model().render(context);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::internal) throw;
-    throw RequestError(400, error.what(), {.param = "messages"});
+    // Where the template lies is not for clients.
+    std::string reason = error.what();
+    const std::string path = host.model().path().string();
+    for (size_t at = reason.find(path); at != std::string::npos; at = reason.find(path))
+      reason.replace(at, path.size(), "the model");
+    throw RequestError(400, reason, {.param = "messages"});
   }
   const auto ends_inside = [&] {
     std::string_view text = rendered.text;
@@ -168,6 +173,7 @@ ChatPrompt chat_prompt(const ModelHost& host, ChatInput input) {
     }
     add(content, true);
   }
+  check_text(host, rendered.text, "messages");
   prompt.tokens = host.model().encode(rendered);
   prompt.text = std::move(rendered.text);
   return prompt;

@@ -21,6 +21,7 @@ std::vector<std::vector<int32_t>> prompts(const ModelHost& host, const json& bod
   const int64_t vocab = host.model().config().vocab_size;
   const json& prompt = body["prompt"];
   const auto encoded = [&](const json& text) {
+    check_text(host, text.get_ref<const std::string&>(), "prompt");
     if (const auto suffix = field<std::string>(body, "suffix"))
       return fill_in_the_middle(tokenizer, text.get<std::string>(), *suffix);
     return tokenizer.encode(text.get<std::string>(), {.add_special = true});

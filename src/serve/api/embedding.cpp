@@ -193,6 +193,7 @@ void EmbeddingSession::event(const TicketEvent& event) {
 std::vector<std::vector<int32_t>> embedding_inputs(const ModelHost& host, const json& input) {
   std::vector<std::vector<int32_t>> out;
   const auto add_text = [&](const json& text) {
+    check_text(host, text.get_ref<const std::string&>(), "input");
     out.push_back(host.tokenizer().encode(text.get<std::string>(), {.add_special = true}));
   };
   if (input.is_string()) {

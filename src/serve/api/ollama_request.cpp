@@ -144,6 +144,7 @@ OllamaRequest ollama_generate_request(const ApiContext& context, const ModelHost
   request.empty = prompt.empty() && suffix.empty();
   if (request.empty) return request;
   request.job.prompt_field = "prompt";
+  check_text(host, prompt, "prompt");
   if (!suffix.empty()) {
     request.job.prompt = fill_in_the_middle(host.tokenizer(), prompt, suffix);
   } else if (field<bool>(body, "raw").value_or(false)) {

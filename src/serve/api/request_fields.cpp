@@ -182,6 +182,17 @@ void check_context(const ModelHost& host, int64_t prompt_tokens, int64_t max_tok
                      {.param = param, .code = "context_length_exceeded"});
 }
 
+void check_text(const ModelHost& host, std::string_view text, const char* param) {
+  const int64_t least = host.least_tokens(text.size());
+  const int64_t context = host.model().context_length();
+  if (least <= context) return;
+  throw RequestError(400,
+                     concat("This model's maximum context length is ", context,
+                            " tokens. However, your prompt of ", text.size(),
+                            " bytes has at least ", least, ". Shorten the prompt."),
+                     {.param = param, .code = "context_length_exceeded"});
+}
+
 std::vector<int32_t> checked_token_ids(const char* param, const json& ids, int64_t vocab) {
   std::vector<int32_t> out;
   for (const json& id : ids) {

@@ -50,6 +50,8 @@ Demand demand_of(const ModelHost& host, const GenerateRequest& request);
 /// 400 context_length_exceeded with both counts when the prompt, of field `param`, leaves no room.
 void check_context(const ModelHost& host, int64_t prompt_tokens, int64_t max_tokens,
                    const char* param = "messages");
+/// The same of a text that is not taken apart yet, where its length alone tells.
+void check_text(const ModelHost& host, std::string_view text, const char* param);
 
 /// A list of token ids. Throws RequestError 422 naming `param` for one outside the vocabulary.
 std::vector<int32_t> checked_token_ids(const char* param, const nlohmann::json& ids, int64_t vocab);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/models/model_host.h"
 
+#include <algorithm>
+
 namespace deepseek::serve {
 
 ModelHost::ModelHost(std::shared_ptr<const ModelCard> card, const TextModelOptions& model,
@@ -9,6 +11,16 @@ ModelHost::ModelHost(std::shared_ptr<const ModelCard> card, const TextModelOptio
       model_(std::make_unique<TextModel>(card_->path(), model)),
       scheduler_(std::make_unique<Scheduler>(*model_, scheduler)) {
   card_->take_text(*model_);
+  for (int64_t id = 0; id < tokenizer().vocab_size(); ++id)
+    longest_token_bytes_ =
+        std::max(longest_token_bytes_,
+                 static_cast<int64_t>(tokenizer().token_text(static_cast<int32_t>(id)).size()));
+}
+
+int64_t ModelHost::least_tokens(size_t bytes) const {
+  // Normalisation may make a text shorter, by much less than this.
+  constexpr int64_t shrinks_at_most = 4;
+  return static_cast<int64_t>(bytes) / (longest_token_bytes_ * shrinks_at_most);
 }
 
 grammar::Constraint ModelHost::constraint(const grammar::Grammar& grammar) {

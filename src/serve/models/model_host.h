@@ -26,6 +26,9 @@ class ModelHost {
   const Tokenizer& tokenizer() const { return model_->tokenizer(); }
   Scheduler& scheduler() { return *scheduler_; }
   const ReplyForm& reply_form() const { return card_->text().reply_form; }
+  /// A text of so many bytes has at least so many tokens: what is far too long is known without
+  /// being taken apart.
+  int64_t least_tokens(size_t bytes) const;
 
   /// A grammar for this vocabulary; the vocabulary's trie is built at the first call.
   grammar::Constraint constraint(const grammar::Grammar& grammar);
@@ -34,6 +37,7 @@ class ModelHost {
   std::shared_ptr<const ModelCard> card_;
   std::unique_ptr<TextModel> model_;
   std::unique_ptr<Scheduler> scheduler_;
+  int64_t longest_token_bytes_ = 1;
   std::mutex mutex_;
   std::shared_ptr<const grammar::Vocabulary> vocabulary_;
 };

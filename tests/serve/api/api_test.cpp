@@ -109,6 +109,27 @@ TEST_F(Api, AStreamedChatIsTheWholeOneInPieces) {
   EXPECT_EQ(pieces.back()["usage"]["completion_tokens"], usage["completion_tokens"]);
 }
 
+TEST_F(Api, WhatIsFarTooLongIsRefusedUnread) {
+  const std::string long_text(4 << 20, 'a');
+  const json messages = {{{"role", "user"}, {"content", long_text}}};
+  for (const auto& [path, body] : {std::pair("/v1/chat/completions", json{{"messages", messages}}),
+                                   std::pair("/v1/completions", json{{"prompt", long_text}}),
+                                   std::pair("/v1/embeddings", json{{"input", long_text}})}) {
+    const RawClient::Reply reply = post(path, body);
+    EXPECT_EQ(reply.status, 400) << path;
+    const json error = json::parse(reply.body).at("error");
+    EXPECT_EQ(error.at("code"), "context_length_exceeded") << error;
+    EXPECT_NE(error.at("message").get<std::string>().find("at least"), std::string::npos) << error;
+  }
+}
+
+TEST_F(Api, ATemplatesFaultDoesNotSayWhereItLies) {
+  const json body = {{"messages", {{{"role", "user"}, {"content", "he"}}}},
+                     {"chat_template_kwargs", {{"messages", 5}}}};
+  const RawClient::Reply reply = post("/v1/chat/completions", body);
+  EXPECT_EQ(reply.body.find(folder.path().string()), std::string::npos) << reply.body;
+}
+
 TEST_F(Api, TheSameSeedGivesTheSameBytesBesideOthers) {
   const auto content = [](const json& page) { return page["choices"][0]["message"]["content"]; };
   const json alone = content(answer("/v1/chat/completions", chat()));
