@@ -44,7 +44,7 @@ ELSEWHERE = [
     ("17", "overload at four times the capacity", "no client here does it"),
     ("18", "rolling update in Kubernetes", "needs a cluster; ./dev deploy checks the files"),
     ("19", "the web page in a browser", "./dev browser runs it"),
-    ("20", "Open WebUI", "109 packages with torch and a database: not tried yet"),
+    ("20", "Open WebUI", "109 packages with torch: not installed within ten minutes"),
 ]
 
 
