@@ -141,6 +141,7 @@ ContinuationPiece Continuation::advance(std::span<const float> logits, int64_t p
   const int32_t token = forced ? *forced : draw(logits, position);
   if (!forced && options_.end_tokens.contains(token)) {
     end_token_ = token;
+    if (options_.logprobs) end_logprobs_ = log_probabilities(logits, token, options_.top_logprobs);
     return finish_with(FinishReason::stop, std::move(piece));
   }
   piece.token = token;

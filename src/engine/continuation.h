@@ -79,6 +79,8 @@ class Continuation {
   double cumulative_logprob() const { return cumulative_logprob_; }
   std::optional<size_t> matched_stop() const { return stops_.matched(); }
   std::optional<int32_t> end_token() const { return end_token_; }
+  /// Of the end token, when they were asked for; not in the sum.
+  const std::optional<Logprobs>& end_logprobs() const { return end_logprobs_; }
 
  private:
   int32_t draw(std::span<const float> logits, int64_t position);
@@ -97,6 +99,7 @@ class Continuation {
   std::vector<uint64_t> mask_;  // [(vocab + 63) / 64] when it is needed
   std::optional<FinishReason> finish_;
   std::optional<int32_t> end_token_;
+  std::optional<Logprobs> end_logprobs_;
   bool thinking_ = false;
   size_t thinking_from_ = 0;  // tokens before it belong to a marker that was already seen
   size_t forced_ = 0;         // tokens of forced_close written so far

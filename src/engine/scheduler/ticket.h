@@ -47,8 +47,9 @@ struct Delta {
 struct ChoiceFinished {
   size_t choice = 0;
   FinishReason reason = FinishReason::stop;
-  std::optional<size_t> stop_string;  // index of the one that matched
-  std::optional<int32_t> end_token;   // the token that ended it
+  std::optional<size_t> stop_string;          // index of the one that matched
+  std::optional<int32_t> end_token;           // the token that ended it
+  std::optional<Logprobs> end_logprobs = {};  // of that token, when asked for
   int64_t tokens = 0, reasoning_tokens = 0;
   double cumulative_logprob = 0;  // with logprobs
 };

@@ -191,6 +191,7 @@ void Scheduler::Worker::finish_run(Run& run) {
   event.reason = *answer.finish();
   event.stop_string = answer.matched_stop();
   event.end_token = answer.end_token();
+  event.end_logprobs = answer.end_logprobs();
   event.tokens = static_cast<int64_t>(answer.tokens().size());
   event.reasoning_tokens = answer.reasoning_tokens();
   event.cumulative_logprob = answer.cumulative_logprob();

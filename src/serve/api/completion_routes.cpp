@@ -236,7 +236,15 @@ class CompletionSession : public ReplySession,
     choice.mean_logprob = ended.cumulative_logprob / double(std::max<int64_t>(ended.tokens, 1));
     const bool failed = ended.reason != FinishReason::stop && ended.reason != FinishReason::length;
     cancelled_ |= ended.reason == FinishReason::cancelled;
-    if (job_->answer->streams() && !failed) send(ended.choice, "", nullptr, choice.reason);
+    // OpenAI's completions score the end of the text as well.
+    Scores last;
+    last.offset = choice.scores.offset;
+    const bool scored = job_->scored && ended.end_token && ended.end_logprobs;
+    if (scored)
+      for (Scores* const scores : {&last, &choice.scores})
+        scores->add(job_->host->tokenizer(), *ended.end_token, ended.end_logprobs);
+    if (job_->answer->streams() && !failed)
+      send(ended.choice, "", scored ? last.page() : ordered_json(nullptr), choice.reason);
   }
 
   void finish(const Finished& end) {

@@ -109,6 +109,25 @@ TEST_F(Api, AStreamedChatIsTheWholeOneInPieces) {
   EXPECT_EQ(pieces.back()["usage"]["completion_tokens"], usage["completion_tokens"]);
 }
 
+TEST_F(Api, TheEndOfATextHasAScoreAsWell) {
+  const json tokens = answer("/tokenize", {{"prompt", "</s>"}})["tokens"];
+  const json ends = {{tokens.back().dump(), 100}};
+  json body = {{"prompt", "he he"},
+               {"max_tokens", 1},
+               {"logprobs", 1},
+               {"echo", true},
+               {"logit_bias", ends}};
+  const json choice = answer("/v1/completions", body)["choices"][0];
+  EXPECT_EQ(choice["finish_reason"], "stop");
+  EXPECT_EQ(choice["text"], "<s>he he");
+  const json& scores = choice["logprobs"];
+  EXPECT_EQ(scores["tokens"].back(), "</s>");
+  EXPECT_EQ(scores["token_logprobs"].size(), scores["tokens"].size());
+  EXPECT_TRUE(scores["token_logprobs"].back().is_number());
+  const auto pieces = events("/v1/completions", body);
+  EXPECT_EQ(pieces.back()["choices"][0]["logprobs"]["tokens"], json::array({"</s>"}));
+}
+
 TEST_F(Api, WhatIsFarTooLongIsRefusedUnread) {
   const std::string long_text(4 << 20, 'a');
   const json messages = {{{"role", "user"}, {"content", long_text}}};
