@@ -63,10 +63,13 @@ class World {
     const auto state = std::make_shared<ExchangeState>(
         std::move(request), route.options.dialect, stream_buffer_bytes,
         [shared = waiting.shared] { shared->wake(); }, nullptr);
-    try {
-      route.handler(hand_out(state));
-    } catch (...) {
-      state->fail(std::current_exception());
+    {
+      const Exchange exchange = hand_out(state);
+      try {
+        route.handler(exchange);
+      } catch (...) {
+        state->fail(std::current_exception());
+      }
     }
     const auto end = std::chrono::steady_clock::now() + longest_wait;
     bool over = false;
@@ -74,7 +77,8 @@ class World {
       const ExchangeState::Taken taken = state->take();
       if (!taken.bytes.empty()) state->wrote(taken.bytes.size());
       over = taken.reply || taken.finished;
-      if (taken.reply && taken.reply->status == 500) complain(route, *state, taken.reply->body);
+      if (taken.reply && taken.reply->status == 500)
+        complain(route, *state, taken.reply->body + state->withheld_error());
     }
     if (!state->withheld_error().empty()) complain(route, *state, state->withheld_error());
     state->close(ClosedBecause::client_left);

@@ -42,7 +42,7 @@ ELSEWHERE = [
     ("14", "llmperf", "not on PyPI: llmperf 0.0.1 there is another program"),
     ("16", "keys and money", "tests/serve/api/money_test.cpp and tests/serve/store run it"),
     ("17", "overload at four times the capacity", "no client here does it"),
-    ("18", "rolling update in Kubernetes", "needs a cluster; ./dev deploy checks the files"),
+    ("18", "rolling update in Kubernetes", "load/rollover.py plays it without a cluster"),
     ("19", "the web page in a browser", "./dev browser runs it"),
     ("20", "Open WebUI", "109 packages with torch: not installed within ten minutes"),
 ]
