@@ -41,7 +41,7 @@ ELSEWHERE = [
     ("14", "vllm bench serve", "vllm 0.33 needs torch 2.14 for CUDA and some GB beside it"),
     ("14", "llmperf", "not on PyPI: llmperf 0.0.1 there is another program"),
     ("16", "keys and money", "tests/serve/api/money_test.cpp and tests/serve/store run it"),
-    ("17", "overload at four times the capacity", "no client here does it"),
+    ("17", "overload at four times the capacity", "load/overload.py runs it"),
     ("18", "rolling update in Kubernetes", "load/rollover.py plays it without a cluster"),
     ("19", "the web page in a browser", "./dev browser runs it"),
     ("20", "Open WebUI", "109 packages with torch: not installed within ten minutes"),

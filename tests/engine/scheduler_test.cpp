@@ -188,8 +188,8 @@ TEST_F(SchedulerTest, ThoseThatAreRefusedComeBackOneAfterTheOther) {
   options.max_running = 1;
   options.max_waiting_requests = 2;
   Bench bench(model_, 256, options);
-  std::vector<Ticket> tickets;
-  for (int i = 0; i < 2; ++i) tickets.push_back(bench.submit(endless(random_tokens(10, 1), 5)));
+  const std::array<Ticket, 2> tickets{bench.submit(endless(random_tokens(10, 1), 5)),
+                                      bench.submit(endless(random_tokens(10, 1), 5))};
   std::chrono::milliseconds before{0};
   for (int i = 0; i < 20; ++i) {
     const auto refused = bench.scheduler->submit(endless(random_tokens(10, 1), 5));

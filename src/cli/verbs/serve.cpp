@@ -114,6 +114,7 @@ serve::ModelServerConfig config_of(const Flags& flags, Console& console) {
 int run_serve(const Flags& flags, Console& console) {
   serve::ModelServerConfig config = config_of(flags, console);
   std::vector<std::string> names;
+  names.reserve(config.models.size());
   for (const serve::ServedModel& model : config.models) names.push_back(model.name);
   const bool tls = !config.http.tls_certificate.empty();
   const std::string prefix = config.http.url_prefix;
