@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Admission, fairness, limits, back-pressure and ends.
+#include <array>
+
 #include "tests/engine/scheduler_support.h"
 
 namespace deepseek {
