@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <mutex>
 
+#include "core/thread_pool.h"
 #include "serve/api/api.h"
 #include "serve/api/page.h"
 #include "serve/http/exchange_state.h"
@@ -26,6 +27,7 @@ constexpr int64_t stream_buffer_bytes = 1 << 20;
 class World {
  public:
   World() {
+    compute_pool();  // made before this world, so that it is there until its end
     const std::filesystem::path folder =
         std::filesystem::temp_directory_path() / concat("deepseek-fuzz-", new_id(""));
     deepseek::testing::write_small_model(folder, deepseek::testing::byte_config());
@@ -48,6 +50,14 @@ class World {
     for (const Route& route : router.routes())
       if (!route.options.request_schema.empty()) routes_.push_back(route);
   }
+
+  ~World() {
+    context_->pump.stop();
+    routes_.clear();
+    context_->models.reset();
+  }
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
 
   void ask(uint8_t which, std::string body) {
     const Route& route = routes_[which % routes_.size()];
@@ -120,7 +130,7 @@ class World {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static World* const world = new World;  // its threads run to the end of the process
-  if (size > 0) world->ask(data[0], std::string(reinterpret_cast<const char*>(data + 1), size - 1));
+  static World world;
+  if (size > 0) world.ask(data[0], std::string(reinterpret_cast<const char*>(data + 1), size - 1));
   return 0;
 }
