@@ -2,6 +2,7 @@
 // The routes of the server, as its /openapi.json describes them.
 import { useEffect, useState } from "preact/hooks";
 import { apiBase, ask } from "./api.js";
+import { PageHead } from "./page_head.jsx";
 import { Fields, resolved } from "./schema_view.jsx";
 
 /** One entry for the paths that do the same; those for the page itself are left out. */
@@ -112,17 +113,7 @@ export function ApiPage({ words }) {
   const shown = document ? operationsOf(document).filter(matches) : [];
   return (
     <main class="operator api" id="main" tabIndex={-1}>
-      <header class="operator-head">
-        <h1>{words.api}</h1>
-        <a class="button" href="#">
-          {words.back_to_chat}
-        </a>
-      </header>
-      {error && (
-        <p class="banner" role="alert">
-          {error.message}
-        </p>
-      )}
+      <PageHead title={words.api} error={error?.message} words={words} />
       {document && (
         <>
           <p class="quiet">

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ask, askText } from "./api.js";
 import { parseMetrics, quantile, sumOf } from "./metrics_text.js";
+import { PageHead } from "./page_head.jsx";
 
 const everyMs = 3000;
 const periods = [1, 7, 30, 365];
@@ -222,17 +223,11 @@ export function Operator({ words, language }) {
   const denied = error?.status === 401 || error?.status === 403;
   return (
     <main class="operator" id="main" tabIndex={-1}>
-      <header class="operator-head">
-        <h1>{words.operator}</h1>
-        <a class="button" href="#">
-          {words.back_to_chat}
-        </a>
-      </header>
-      {error && (
-        <p class="banner" role="alert">
-          {denied ? words.operator_denied : error.message}
-        </p>
-      )}
+      <PageHead
+        title={words.operator}
+        error={denied ? words.operator_denied : error?.message}
+        words={words}
+      />
       {page && !denied && (
         <>
           {page.load.map((load) => (

@@ -44,7 +44,6 @@ Connection::~Connection() = default;
 
 void Connection::start() {
   home_.connections.insert(this);
-  idle_since_ = Clock::now();
   if (core_.stopping) return close();
   overloaded_ = crowded_ && !make_room();
   if (overloaded_) core_.refused_connections.fetch_add(1);

@@ -26,8 +26,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   ~Connection();
 
   void start();
-  /// Closes the connection of this home that is between requests longest. False when there is none.
-  bool make_room();
   /// Closes at once when no request is in work.
   void close_if_idle();
   /// Ends the request in work with `why` as its answer; without one, closes.
@@ -35,6 +33,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void close();
 
  private:
+  /// Closes the connection of this home that is between requests longest. False when there is none.
+  bool make_room();
+
   using Clock = std::chrono::steady_clock;
   enum class Phase { handshake, idle, head, authorising, body, answering, lingering, closed };
 

@@ -12,7 +12,6 @@ namespace deepseek::serve {
 namespace {
 
 using SteadyClock = std::chrono::steady_clock;
-using WallClock = std::chrono::system_clock;
 
 /// A file name that tells models apart: what of the name is harmless, and a hash of all of it.
 std::string folder_name(const std::string& model) {
@@ -39,14 +38,10 @@ struct ModelPool::Shared : std::enable_shared_from_this<ModelPool::Shared> {
     bool loading = false;
     int64_t leases = 0;
     SteadyClock::time_point used = {};
-    WallClock::time_point loaded_at = {}, used_at = {};
     std::vector<Waiter> waiters = {};
 
     bool idle() const { return host && leases == 0 && waiters.empty(); }
-    void touch() {
-      used = SteadyClock::now();
-      used_at = WallClock::now();
-    }
+    void touch() { used = SteadyClock::now(); }
   };
 
   explicit Shared(Options given) : options(std::move(given)) {
@@ -140,10 +135,7 @@ struct ModelPool::Shared : std::enable_shared_from_this<ModelPool::Shared> {
         }
       }
       lock.lock();
-      if (host) {
-        entry->host = std::move(host);
-        entry->loaded_at = WallClock::now();
-      }
+      if (host) entry->host = std::move(host);
       entry->loading = false;
       answer(*entry, std::exchange(entry->waiters, {}), failure, lock);
       return true;
@@ -280,7 +272,6 @@ void ModelPool::start() {
     const std::lock_guard lock(shared_->mutex);
     entry.host = std::move(host);
     entry.loading = false;
-    entry.loaded_at = WallClock::now();
     entry.touch();
   }
   shared_->thread = std::thread([shared = shared_] { shared->run(); });
@@ -310,12 +301,10 @@ std::vector<ModelPool::Status> ModelPool::status() const {
     Status status{.card = entry.card,
                   .state = entry.host      ? State::loaded
                            : entry.loading ? State::loading
-                                           : State::absent,
-                  .leases = entry.leases,
-                  .loaded_at = entry.loaded_at,
-                  .used_at = entry.used_at};
+                                           : State::absent};
     if (entry.idle() && shared_->options.unload_after.count() > 0)
-      status.leaves_at = entry.used_at + shared_->options.unload_after;
+      status.leaves_at = std::chrono::system_clock::now() + shared_->options.unload_after -
+                         (SteadyClock::now() - entry.used);
     all.push_back(std::move(status));
   }
   return all;

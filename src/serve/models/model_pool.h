@@ -60,8 +60,6 @@ class ModelPool {
   struct Status {
     std::shared_ptr<const ModelCard> card;
     State state = State::absent;
-    int64_t leases = 0;
-    std::chrono::system_clock::time_point loaded_at = {}, used_at = {};
     /// When it will be unloaded unless it is used; nothing: only when memory is needed.
     std::optional<std::chrono::system_clock::time_point> leaves_at = {};
   };
