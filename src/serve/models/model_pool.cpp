@@ -101,6 +101,7 @@ struct ModelPool::Shared : std::enable_shared_from_this<ModelPool::Shared> {
     while (!fits() && leaving < idle.size()) used -= idle[leaving++]->card->memory_bytes();
     if (!fits()) return std::nullopt;
     std::vector<std::shared_ptr<ModelHost>> gone;
+    gone.reserve(leaving);
     for (size_t i = 0; i < leaving; ++i) gone.push_back(std::move(idle[i]->host));
     return gone;
   }
@@ -117,7 +118,10 @@ struct ModelPool::Shared : std::enable_shared_from_this<ModelPool::Shared> {
     std::ranges::sort(wanted, {}, [](const Entry* entry) { return entry->waiters.front().until; });
     for (Entry* const entry : wanted) {
       std::optional<std::vector<std::shared_ptr<ModelHost>>> leaving;
-      if (!entry->host && !(leaving = make_room(*entry))) continue;
+      if (!entry->host) {
+        leaving = make_room(*entry);
+        if (!leaving) continue;
+      }
       entry->loading = !entry->host;
       lock.unlock();
       std::exception_ptr failure;
