@@ -6,16 +6,17 @@ namespace {
 
 /// Busy and out of memory are for the client to know; why a file cannot be read is for the log.
 std::exception_ptr for_client(const std::exception_ptr& failure, const std::string& model) {
+  const auto withheld = std::make_exception_ptr(
+      RequestError(500, concat("the model '", model, "' could not be loaded")));
   try {
     std::rethrow_exception(failure);
   } catch (const Error& error) {
-    if (error.kind() == ErrorKind::busy || error.kind() == ErrorKind::out_of_memory)
-      return std::make_exception_ptr(RequestError(503, error.what(), {.retry_after_ms = 5000}));
+    if (error.kind() != ErrorKind::busy && error.kind() != ErrorKind::out_of_memory)
+      return withheld;
+    return std::make_exception_ptr(RequestError(503, error.what(), {.retry_after_ms = 5000}));
   } catch (...) {
-    // As below.
+    return withheld;
   }
-  return std::make_exception_ptr(
-      RequestError(500, concat("the model '", model, "' could not be loaded")));
 }
 
 void run(const std::shared_ptr<const Handler>& handler, const std::shared_ptr<ModelPool>& models,
