@@ -6,7 +6,7 @@ namespace {
 
 /// Busy and out of memory are for the client to know; why a file cannot be read is for the log.
 std::exception_ptr for_client(const std::exception_ptr& failure, const std::string& model) {
-  const auto withheld = std::make_exception_ptr(
+  std::exception_ptr withheld = std::make_exception_ptr(
       RequestError(500, concat("the model '", model, "' could not be loaded")));
   try {
     std::rethrow_exception(failure);

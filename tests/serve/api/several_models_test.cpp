@@ -65,6 +65,7 @@ TEST_F(SeveralModels, AnAnswerIsTheSameAfterItsModelWasAway) {
 TEST_F(SeveralModels, AllWhoAskAtOnceAreAnswered) {
   start();
   std::vector<std::thread> clients;
+  clients.reserve(8);
   for (int i = 0; i < 8; ++i)
     clients.emplace_back([&, i] {
       for (int j = 0; j < 4; ++j) answer(of((i + j) % 2 == 0 ? "tiny" : "other"));
