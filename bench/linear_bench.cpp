@@ -45,18 +45,19 @@ Weight make_weight(Format format, const Shape& shape) {
                            BlockScales{scales, 128, 128});
 }
 
-void bench_shape(Format format, const Shape& shape, const KernelSuite& suite) {
+void bench_shape(Format format, int activation_bits, const Shape& shape, const KernelSuite& suite) {
   if (shape.cols % format_info(format).block_size != 0) return;
   std::vector<Weight> weights;
   Weight rows;
   for (const int64_t m : {1, 4, 16, 512}) {
-    const std::string name = concat(format_info(format).name, " ", shape.name, " ", m);
+    const std::string name =
+        concat(format_info(format).name, activation_bits == 8 ? " int8 " : " ", shape.name, " ", m);
     if (!suite.wants(name)) continue;
     if (weights.empty()) {
       rows = make_weight(format, shape);
       int64_t bytes = 0;
       while (bytes < working_set && weights.size() < 200) {
-        weights.push_back(rows.packed());
+        weights.push_back(rows.packed().with_activation_bits(activation_bits));
         bytes += weights.back().size_bytes();
       }
     }
@@ -100,7 +101,10 @@ void bench_packing(const KernelSuite& suite) {
 void bench_linear(const KernelSuite& suite) {
   bench_packing(suite);
   for (const Format format : formats)
-    for (const Shape& shape : shapes) bench_shape(format, shape, suite);
+    for (const Shape& shape : shapes) {
+      bench_shape(format, 15, shape, suite);
+      if (multiplies_integers(format)) bench_shape(format, 8, shape, suite);
+    }
 }
 
 }  // namespace deepseek::bench

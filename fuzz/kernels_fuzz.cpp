@@ -109,14 +109,14 @@ void require_agreement(const Family& family, const Body& body) {
       require_same(body(variant), want, concat(family.name, ' ', variant.name).c_str());
 }
 
-std::vector<ActivationBlock> quantize(const float* x, int64_t cols) {
+std::vector<ActivationBlock> quantize(const float* x, int64_t cols, bool one_plane) {
   std::vector<ActivationBlock> want(static_cast<size_t>(cols / kernels::activation_block));
   const auto& family = kernels::quantize_activations;
-  family.variants[0].run({x, cols, want.data()});
+  family.variants[0].run({x, cols, want.data(), one_plane});
   for (const auto& variant : family.variants) {
     if (!variant.supported()) continue;
     std::vector<ActivationBlock> got(want.size());
-    variant.run({x, cols, got.data()});
+    variant.run({x, cols, got.data(), one_plane});
     for (size_t b = 0; b < want.size(); ++b) {
       require(std::memcmp(got[b].upper, want[b].upper, sizeof got[b].upper) == 0 &&
               std::memcmp(got[b].lower, want[b].lower, sizeof got[b].lower) == 0 &&
@@ -134,16 +134,18 @@ std::vector<ActivationBlock> quantize(const float* x, int64_t cols) {
 
 /// Rows of activations as the kernels of a format read them.
 struct Activations {
-  Activations(Format format, int64_t rows, int64_t cols, Floats& x) {
+  Activations(Format format, int64_t rows, int64_t cols, Floats& x, bool one_plane)
+      : one_plane(one_plane) {
     const bool quantized = kernels::block_layout(format) != nullptr;
     for (int64_t r = 0; r < rows; ++r)
-      if (quantized) blocks.push_back(quantize(x.data() + r * cols, cols));
+      if (quantized) blocks.push_back(quantize(x.data() + r * cols, cols, one_plane));
     for (int64_t r = 0; r < rows; ++r)
       pointers.push_back(quantized ? static_cast<const void*>(blocks[size_t(r)].data())
                                    : x.data() + r * cols);
   }
   std::vector<std::vector<ActivationBlock>> blocks;
   std::vector<const void*> pointers;
+  bool one_plane;
 };
 
 /// Rows first … first + rows of the product, from a start that is not aligned.
@@ -162,7 +164,8 @@ std::vector<float> multiply(void (*kernel)(const kernels::LinearArgs&) noexcept,
           .out = pointers.data(),
           .out_offset = 1,
           .rows = rows,
-          .accumulate = false});
+          .accumulate = false,
+          .one_plane = x.one_plane});
   require(out[0] == 12345.0f);
   return out;
 }
@@ -187,6 +190,7 @@ Weight random_weight(Input& input, Format format) {
 void test_linear(Input& input, Format format) {
   const Weight weight = random_weight(input, format);
   const int64_t rows = input.size(20), shift = input.byte() % 4;
+  const bool one_plane = multiplies_integers(format) && input.byte() % 2 == 1;
   Floats x(input.floats(rows * weight.cols()), shift);
   const Weight panels = weight.packed();
   for (int64_t n = 0; n < weight.rows(); ++n) {
@@ -196,7 +200,7 @@ void test_linear(Input& input, Format format) {
     require_same(got.values(), want.values(), "a row of panels");
   }
   const kernels::LinearFamily& family = *kernels::linear_family(panels.format());
-  const Activations activations(panels.format(), rows, weight.cols(), x);
+  const Activations activations(panels.format(), rows, weight.cols(), x, one_plane);
   require_agreement(family, [&](const auto& variant) {
     return multiply(variant.run, panels, activations, 0, rows);
   });

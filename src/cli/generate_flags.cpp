@@ -34,7 +34,10 @@ std::string rate_text(int64_t tokens, double seconds) {
 TextModelOptions model_options(const Flags& flags, Console& console) {
   apply_threads(flags, console);
   TextModelOptions options;
-  if (flags.text("precision").value_or("native") == "f32") options.precision = Precision::f32;
+  const std::string precision = flags.text("precision").value_or("native");
+  options.precision = precision == "f32"    ? Precision::f32
+                      : precision == "int8" ? Precision::int8
+                                            : Precision::native;
   options.context = flags.integer("ctx").value_or(0);
   options.cache_bytes = flags.size_bytes("cache-bytes").value_or(0);
   if (const auto adapter = flags.text("adapter")) options.adapter = *adapter;

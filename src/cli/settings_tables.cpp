@@ -20,7 +20,7 @@ constexpr std::array rows{
     Setting{"ctx", "TOKENS", Kind::integer, Scope::lasting, "", 1, 1e9},
     Setting{"cache-bytes", "SIZE", Kind::size, Scope::lasting},
     Setting{"adapter", "DIR", Kind::path, Scope::lasting},
-    Setting{"precision", "HOW", Kind::choice, Scope::lasting, "", 0, 0, "f32 native"},
+    Setting{"precision", "HOW", Kind::choice, Scope::lasting, "", 0, 0, "f32 native int8"},
     // Sampling.
     Setting{"temperature", "X", Kind::number, Scope::lasting, "", 0, 100},
     Setting{"top-k", "N", Kind::integer, Scope::lasting, "", 0, 1e9},

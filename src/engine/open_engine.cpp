@@ -51,6 +51,7 @@ OpenedEngine open_engine(const CheckpointFiles& files, const ModelConfig& config
   const int64_t context = checked_context(options.context, config);
   OpenOptions open;
   open.placement = placement_of(options, files, config);
+  if (options.precision == Precision::int8) open.activation_bits = 8;
   open.adapter = options.adapter;
   open.notice = options.notice;
   open.progress = options.progress;

@@ -12,8 +12,9 @@
 namespace deepseek {
 
 /// `f32`: weights dequantised, f32 arithmetic and cache, the reference. `native`: weights in the
-/// format they are stored in, bf16 cache.
-enum class Precision { f32, native };
+/// format they are stored in, bf16 cache. `int8`: native, with activations rounded to 8 bits where
+/// weights lie in blocks of integers: half the work of a long prompt, a coarser result.
+enum class Precision { f32, native, int8 };
 
 struct TextModelOptions {
   Precision precision = Precision::native;
@@ -23,6 +24,13 @@ struct TextModelOptions {
   NoticeSink notice;
   ProgressSink progress;  // of loading
 };
+
+/// What changes the bits of a forward pass, for fingerprints.
+inline std::string_view arithmetic_name(const TextModelOptions& options) {
+  return options.precision == Precision::f32    ? "f32"
+         : options.precision == Precision::int8 ? "bf16 int8"
+                                                : "bf16";
+}
 
 /// Of values in the cache.
 inline DType cache_dtype(const TextModelOptions& options) {

@@ -38,7 +38,7 @@ TextModel::~TextModel() = default;
 
 std::string TextModel::fingerprint_of(const std::filesystem::path& path,
                                       const TextModelOptions& options) {
-  return model_fingerprint(path, options.adapter, dtype_name(cache_dtype(options)));
+  return model_fingerprint(path, options.adapter, arithmetic_name(options));
 }
 
 const Tokenizer& TextModel::tokenizer() const { return text_->tokenizer; }

@@ -17,8 +17,12 @@ constexpr int64_t activation_block = 32;
 /// distribution a hundred times less than 8 bits would.
 constexpr int activation_max = 127 * 128;
 
+/// The same where the upper plane is all there is: 8 bits.
+constexpr int one_plane_max = 127;
+
 /// 32 activations in two planes of int8: x = d * v, v = 128 * upper + lower. Dot products of the
-/// planes are exact, and so is their sum.
+/// planes are exact, and so is their sum. With one plane alone, x is rounded to 8 bits: lower is
+/// zero.
 struct alignas(64) ActivationBlock {
   int8_t upper[activation_block];  // -127 … 127
   int8_t lower[activation_block];  // -64 … 63
@@ -41,13 +45,15 @@ struct LinearArgs {
   int64_t out_offset;
   int64_t rows;
   bool accumulate;  // f32: the chains start from what `out` holds instead of zero
+  bool one_plane;   // block formats: every lower plane of x is zero and need not be read
 };
 
-/// Rows of activations, rounded to 15 bits for the block formats.
+/// Rows of activations, rounded to 15 bits for the block formats, or to 8 with one plane.
 struct QuantizeArgs {
   const float* x;  // [cols], cols a multiple of 32
   int64_t cols;
   ActivationBlock* out;  // [cols / 32]
+  bool one_plane;
 };
 
 }  // namespace deepseek::kernels

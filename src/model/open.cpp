@@ -66,6 +66,18 @@ void check_left_over(const std::vector<std::string>& names, const ModelConfig& c
   }
 }
 
+/// Refuses 8 bits where they would change nothing.
+void check_activation_bits(const CheckpointFiles& files, int bits) {
+  if (bits == 15) return;
+  if (files.gguf)
+    for (const GgufTensor& tensor : files.gguf->tensors())
+      if (multiplies_integers(tensor.format)) return;
+  fail(ErrorKind::invalid_input,
+       "--precision int8: expected a model whose matrices lie in blocks "
+       "of integers, got ",
+       files.path.string(), ", which has none; use --precision native, or convert it to Q8_0");
+}
+
 }  // namespace
 
 CheckpointFiles CheckpointFiles::open(const fs::path& path) {
@@ -87,6 +99,7 @@ ModelConfig CheckpointFiles::read_config() const {
 
 OpenedModel open_model(const CheckpointFiles& files, const OpenOptions& options) {
   const ModelConfig config = files.read_config();
+  check_activation_bits(files, options.activation_bits);
   std::unique_ptr<HfSource> folder;
   std::unique_ptr<GgufSource> gguf;
   if (files.gguf)
@@ -98,6 +111,7 @@ OpenedModel open_model(const CheckpointFiles& files, const OpenOptions& options)
   const int64_t total_bytes = gguf ? size_bytes(gguf->file()) : folder->checkpoint().size_bytes();
   PlacingSource placing(source, trains_adapter ? Placement::reference : options.placement,
                         options.notice, options.progress, total_bytes);
+  placing.round_activations_to(options.activation_bits);
   OpenedModel opened;
   opened.transformer = std::make_shared<Transformer>(config, placing, options.passes);
   if (options.progress) options.progress({"loading", total_bytes, total_bytes, "bytes"});

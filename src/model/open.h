@@ -25,6 +25,7 @@ struct CheckpointFiles {
 
 struct OpenOptions {
   Placement placement = Placement::native;
+  int activation_bits = 15;  // Weight::activation_bits; 8 is refused where no block is of integers
   PassOptions passes{.expanded = false, .absorbed = true};
   std::optional<std::filesystem::path> adapter;  // PEFT LoRA folder, applied unmerged
   NoticeSink notice;

@@ -69,9 +69,9 @@ Weight PlacingSource::place(const std::string& name, const Weight& raw, Use use)
 
 Weight PlacingSource::weight(const std::string& name, int64_t rows, int64_t cols, Use use) {
   const Weight raw = inner_.weight(name, rows, cols, use);
-  Weight placed = place(name, raw, use);
+  const Weight placed = place(name, raw, use);
   count(raw);
-  return placed;
+  return placed.with_activation_bits(activation_bits_);
 }
 
 Tensor PlacingSource::vector(const std::string& name, int64_t size) {
@@ -95,6 +95,7 @@ LatentUpWeights PlacingSource::latent_up(const std::string& prefix, int64_t head
 }
 
 Weight PlacingSource::placed(Weight derived) {
+  derived = derived.with_activation_bits(activation_bits_);
   switch (placement_) {
     case Placement::trainable:
     case Placement::mapped:

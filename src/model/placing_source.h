@@ -29,6 +29,8 @@ class PlacingSource : public ParamSource {
   /// `progress` hears of the bytes placed, of `total_bytes` in all.
   PlacingSource(ParamSource& inner, Placement placement, NoticeSink notice = {},
                 ProgressSink progress = {}, int64_t total_bytes = 0);
+  /// What Weight::activation_bits of every linear map will be.
+  void round_activations_to(int bits) { activation_bits_ = bits; }
 
   Weight weight(const std::string& name, int64_t rows, int64_t cols, Use use) override;
   Tensor vector(const std::string& name, int64_t size) override;
@@ -53,6 +55,7 @@ class PlacingSource : public ParamSource {
 
   ParamSource& inner_;
   Placement placement_;
+  int activation_bits_ = 15;
   NoticeSink notice_;
   ProgressSink progress_;
   int64_t done_bytes_ = 0, total_bytes_;

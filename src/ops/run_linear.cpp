@@ -49,16 +49,20 @@ class Buffer {
   int64_t size_ = 0;
 };
 
+bool one_plane(const Weight& weight) { return weight.activation_bits() == 8; }
+
 /// Rows of one activation matrix, and where each one's quantised form is.
 struct Source {
   const float* x;
   int64_t stride, cols;
+  bool one_plane;
   std::vector<int64_t> block_of_row;  // -1: not wanted
 };
 
 struct RowToQuantize {
   const float* x;
   int64_t cols, first_block;
+  bool one_plane;
 };
 
 struct PreparedJob {
@@ -87,7 +91,8 @@ struct Plan {
   Source& source(const LinearJob& job) {
     for (size_t i = 0; i < source_count; ++i) {
       Source& old = sources[i];
-      if (old.x == job.x && old.stride == job.x_stride && old.cols == job.weight->cols())
+      if (old.x == job.x && old.stride == job.x_stride && old.cols == job.weight->cols() &&
+          old.one_plane == one_plane(*job.weight))
         return old;
     }
     if (source_count == sources.size()) sources.emplace_back();
@@ -95,6 +100,7 @@ struct Plan {
     fresh.x = job.x;
     fresh.stride = job.x_stride;
     fresh.cols = job.weight->cols();
+    fresh.one_plane = one_plane(*job.weight);
     fresh.block_of_row.clear();
     return fresh;
   }
@@ -113,7 +119,8 @@ void want_rows(const LinearJob& job, int64_t first, int64_t end, int64_t& blocks
     if (row >= source.block_of_row.size()) source.block_of_row.resize(row + 1, -1);
     if (source.block_of_row[row] >= 0) continue;
     source.block_of_row[row] = blocks;
-    plan.to_quantize.push_back({source.x + int64_t(row) * source.stride, source.cols, blocks});
+    plan.to_quantize.push_back(
+        {source.x + int64_t(row) * source.stride, source.cols, blocks, source.one_plane});
     blocks += source.cols / activation_block;
   }
 }
@@ -125,7 +132,7 @@ void quantize_rows(Plan& plan, int64_t blocks) {
   const auto quantize = [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
       const RowToQuantize& row = plan.to_quantize[size_t(i)];
-      run({.x = row.x, .cols = row.cols, .out = out + row.first_block});
+      run({.x = row.x, .cols = row.cols, .out = out + row.first_block, .one_plane = row.one_plane});
     }
   };
   const auto count = int64_t(plan.to_quantize.size());
@@ -174,7 +181,8 @@ void run_task(const Task& task, const Plan& plan) {
                            .out = plan.out.data() + job.first_pointer + task.first_row,
                            .out_offset = task.first_panel * panel_width,
                            .rows = task.end_row - task.first_row,
-                           .accumulate = false};
+                           .accumulate = false,
+                           .one_plane = one_plane(weight)};
   if (weight.layout() == Weight::Layout::panels) {
     args.panels =
         reinterpret_cast<const unsigned char*>(weight.data()) + task.first_panel * job.panel_bytes;

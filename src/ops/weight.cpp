@@ -49,6 +49,7 @@ BlockScales transposed(const BlockScales& scales) {
 }  // namespace
 
 bool has_linear_kernel(Format format) { return kernels::linear_family(format) != nullptr; }
+bool multiplies_integers(Format format) { return kernels::block_layout(format) != nullptr; }
 
 Weight Weight::from_rows(Format format, int64_t rows, int64_t cols,
                          std::shared_ptr<Storage> storage, int64_t offset_bytes,
@@ -97,6 +98,14 @@ int64_t Weight::size_bytes() const {
          (scales_ ? scales_->values.size_bytes() : 0);
 }
 
+Weight Weight::with_activation_bits(int bits) const {
+  if (bits != 8 && bits != 15)
+    fail(ErrorKind::internal, "weight: activations have 8 or 15 bits, not ", bits);
+  Weight out = *this;
+  out.activation_bits_ = bits;
+  return out;
+}
+
 std::span<const std::byte> Weight::row_bytes() const {
   if (layout_ != Layout::rows || !defined()) return {};
   return {data(), static_cast<size_t>(rows_ * format_info(format_).row_bytes(cols_))};
@@ -111,6 +120,7 @@ Weight Weight::packed(StorageArena* arena,
   out.rows_ = rows_;
   out.cols_ = cols_;
   out.scales_ = scales_;
+  out.activation_bits_ = activation_bits_;
   const int64_t bytes = packed_panel_bytes(*this), count = panel_count(*this);
   out.storage_ = arena ? arena->allocate(bytes * count) : Storage::allocate(bytes * count);
   std::byte* panels = out.storage_->data();

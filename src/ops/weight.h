@@ -43,6 +43,10 @@ class Weight {
   int64_t size_bytes() const;
   const std::byte* data() const { return storage_->data() + offset_bytes_; }
   const std::optional<BlockScales>& scales() const { return scales_; }
+  /// Bits that the linear kernels round activations to for this weight, where its blocks are
+  /// multiplied as integers: 15, or 8 for less work and a coarser result.
+  int activation_bits() const { return activation_bits_; }
+  Weight with_activation_bits(int bits) const;
   /// The tensor of from_tensor; undefined otherwise.
   const Tensor& tensor() const { return tensor_; }
 
@@ -70,6 +74,7 @@ class Weight {
  private:
   Format format_ = Format::f32;
   Layout layout_ = Layout::rows;
+  int activation_bits_ = 15;
   int64_t rows_ = 0, cols_ = 0, offset_bytes_ = 0;
   std::shared_ptr<Storage> storage_;
   std::optional<BlockScales> scales_;
@@ -79,5 +84,7 @@ class Weight {
 /// True when the linear kernels compute on this format's own blocks; false when packed() has to
 /// dequantise it, at 4 bytes a value.
 bool has_linear_kernel(Format format);
+/// True when they round activations and multiply integers: Weight::activation_bits matters.
+bool multiplies_integers(Format format);
 
 }  // namespace deepseek

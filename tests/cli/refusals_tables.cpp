@@ -206,6 +206,15 @@ void add_model_config(std::vector<Refusal>& rows) {
          config({{"num_hidden_layers", 1}})(folder);
          write(folder / "ids.json", "[[1]]");
        }});
+  rows.push_back({section,
+                  "8 bits where no block is of integers",
+                  {"trace", "DIR/model", "--tokens-file", "DIR/ids.json", "--out", "DIR/out",
+                   "--precision", "int8"},
+                  2,
+                  [](const fs::path& folder) {
+                    model()(folder);
+                    write(folder / "ids.json", "[[1]]");
+                  }});
   rows.push_back(
       {section, "a pipe in place of the file", show, 3, model([](const fs::path& folder) {
          fs::remove(folder / "config.json");

@@ -135,9 +135,12 @@ TEST_P(Starter, ItsPerplexityIsTheReferences) {
   RecordProperty("perplexity", std::to_string(got));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Starter, ::testing::Values(Precision::f32, Precision::native),
+INSTANTIATE_TEST_SUITE_P(All, Starter,
+                         ::testing::Values(Precision::f32, Precision::native, Precision::int8),
                          [](const auto& info) {
-                           return info.param == Precision::f32 ? "reference" : "native";
+                           return info.param == Precision::f32      ? "reference"
+                                  : info.param == Precision::native ? "native"
+                                                                    : "int8";
                          });
 
 }  // namespace

@@ -23,7 +23,8 @@ using test::random_weight;
 /// Rows of activations as a kernel reads them. `shift` floats of misalignment.
 class Activations {
  public:
-  Activations(Format format, int64_t rows, int64_t cols, int64_t shift, std::vector<float> values)
+  Activations(Format format, int64_t rows, int64_t cols, int64_t shift, std::vector<float> values,
+              bool one_plane = false)
       : values_(std::move(values)) {
     values_.insert(values_.begin(), size_t(shift), 0.0f);
     const bool quantized = kernels::block_layout(format) != nullptr;
@@ -33,7 +34,7 @@ class Activations {
       pointers_.push_back(x);
       if (!quantized) continue;
       ActivationBlock* blocks = blocks_.data() + r * (cols / 32);
-      kernels::quantize_activations.variants[0].run({x, cols, blocks});
+      kernels::quantize_activations.variants[0].run({x, cols, blocks, one_plane});
       pointers_.back() = blocks;
     }
   }
@@ -46,7 +47,7 @@ class Activations {
 };
 
 std::vector<float> run(void (*kernel)(const LinearArgs&) noexcept, const Weight& panels,
-                       const Activations& x, int64_t rows) {
+                       const Activations& x, int64_t rows, bool one_plane = false) {
   constexpr float sentinel = 12345;
   const int64_t stride = panels.rows() + 3;
   std::vector<float> out(size_t(rows * stride), sentinel);
@@ -62,7 +63,8 @@ std::vector<float> run(void (*kernel)(const LinearArgs&) noexcept, const Weight&
           .out = pointers.data(),
           .out_offset = 1,
           .rows = rows,
-          .accumulate = false});
+          .accumulate = false,
+          .one_plane = one_plane});
   for (int64_t r = 0; r < rows; ++r)
     for (const int64_t guard : {int64_t{0}, int64_t{1}, stride - 1})
       EXPECT_EQ(out[size_t(r * stride + guard)], sentinel) << "written outside of row " << r;
@@ -83,14 +85,18 @@ void expect_same_bits(const std::vector<float>& got, const std::vector<float>& w
 void compare(const Weight& weight, int64_t rows, const std::vector<float>& values,
              int64_t shift = 0) {
   const Weight panels = weight.packed();
-  const Activations x(weight.format(), rows, weight.cols(), shift, values);
   const LinearFamily& family = *kernels::linear_family(weight.format());
-  const auto want = run(family.variants[0].run, panels, x, rows);
-  for (const auto& variant : family.variants)
-    if (variant.supported())
-      expect_same_bits(run(variant.run, panels, x, rows), want,
-                       concat(family.name, " ", variant.name, " ", rows, " rows, ", weight.rows(),
-                              " x ", weight.cols()));
+  for (const bool one_plane : {false, true}) {
+    if (one_plane && !multiplies_integers(weight.format())) continue;
+    const Activations x(weight.format(), rows, weight.cols(), shift, values, one_plane);
+    // The scalar definition always reads both planes.
+    const auto want = run(family.variants[0].run, panels, x, rows);
+    for (const auto& variant : family.variants)
+      if (variant.supported())
+        expect_same_bits(run(variant.run, panels, x, rows, one_plane), want,
+                         concat(family.name, " ", variant.name, " ", rows, " rows, ", weight.rows(),
+                                " x ", weight.cols(), one_plane ? ", one plane" : ""));
+  }
 }
 
 class LinearKernels : public testing::TestWithParam<Format> {};
@@ -215,25 +221,33 @@ TEST(QuantizeActivations, EveryVariantEqualsTheScalarDefinition) {
   for (size_t k = 0; k < 32; ++k) values[32 * 13 + 1 + k] = float(k) - 15.5f;
   values[32 * 14 + 5] = std::numeric_limits<float>::max();
   const auto& family = kernels::quantize_activations;
-  std::vector<ActivationBlock> want(40), got(40);
-  family.variants[0].run({values.data() + 1, 32 * 40, want.data()});
-  for (const auto& variant : family.variants) {
-    if (!variant.supported()) continue;
-    variant.run({values.data() + 1, 32 * 40, got.data()});
-    for (size_t b = 0; b < want.size(); ++b) {
-      EXPECT_EQ(std::memcmp(got[b].upper, want[b].upper, 64), 0) << variant.name << " block " << b;
-      EXPECT_EQ(got[b].minus_sum, want[b].minus_sum);
-      EXPECT_EQ(got[b].minus_half[0], want[b].minus_half[0]);
-      EXPECT_EQ(got[b].minus_half[1], want[b].minus_half[1]);
-      const auto floats = [](const ActivationBlock& block) {
-        return std::vector<float>{block.d, block.sum, block.half[0], block.half[1]};
-      };
-      expect_same_bits(floats(got[b]), floats(want[b]), variant.name);
+  for (const bool one_plane : {false, true}) {
+    std::vector<ActivationBlock> want(40), got(40);
+    family.variants[0].run({values.data() + 1, 32 * 40, want.data(), one_plane});
+    for (const auto& variant : family.variants) {
+      if (!variant.supported()) continue;
+      variant.run({values.data() + 1, 32 * 40, got.data(), one_plane});
+      for (size_t b = 0; b < want.size(); ++b) {
+        EXPECT_EQ(std::memcmp(got[b].upper, want[b].upper, 64), 0)
+            << variant.name << " block " << b;
+        EXPECT_EQ(got[b].minus_sum, want[b].minus_sum);
+        EXPECT_EQ(got[b].minus_half[0], want[b].minus_half[0]);
+        EXPECT_EQ(got[b].minus_half[1], want[b].minus_half[1]);
+        const auto floats = [](const ActivationBlock& block) {
+          return std::vector<float>{block.d, block.sum, block.half[0], block.half[1]};
+        };
+        expect_same_bits(floats(got[b]), floats(want[b]), variant.name);
+      }
     }
+    EXPECT_TRUE(std::isnan(want[9].d));
+    EXPECT_TRUE(std::isnan(want[10].d));
+    EXPECT_EQ(want[12].d, 0);
+    for (const ActivationBlock& block : want)
+      for (int k = 0; one_plane && k < 32; ++k) EXPECT_EQ(block.lower[k], 0);
+    // The largest of a block is met exactly, to within the rounding of d.
+    EXPECT_FLOAT_EQ(float(128 * want[14].upper[4] + want[14].lower[4]) * want[14].d,
+                    values[32 * 14 + 5]);
   }
-  EXPECT_TRUE(std::isnan(want[9].d));
-  EXPECT_TRUE(std::isnan(want[10].d));
-  EXPECT_EQ(want[12].d, 0);
 }
 
 }  // namespace

@@ -275,6 +275,35 @@ TEST(Linear, JobsTogetherEqualJobsAlone) {
   EXPECT_TRUE(std::equal(dense_alone.begin(), dense_alone.end(), together.end() - 6 * 17));
 }
 
+TEST(Linear, EightBitsOfActivationsAreCoarserAndStandBesideFifteen) {
+  const Weight fine = random_weight(Format::q8_0, 48, 512, 1).packed();
+  const Weight coarse = fine.with_activation_bits(8);
+  EXPECT_EQ(coarse.activation_bits(), 8);
+  const auto x = random_values(9 * 512, 4);
+  std::vector<float> together(2 * 9 * 48);
+  std::vector<LinearJob> jobs;
+  for (const Weight* weight : {&fine, &coarse})
+    jobs.push_back({.weight = weight,
+                    .x = x.data(),
+                    .x_stride = 512,
+                    .rows = 9,
+                    .out = together.data() + int64_t(jobs.size()) * 9 * 48,
+                    .out_stride = 48});
+  run_linear(jobs);
+  const auto fine_alone = run(fine, x, 9), coarse_alone = run(coarse, x, 9);
+  EXPECT_TRUE(std::equal(fine_alone.begin(), fine_alone.end(), together.begin()));
+  EXPECT_TRUE(std::equal(coarse_alone.begin(), coarse_alone.end(), together.begin() + 9 * 48));
+  const auto exact = reference(fine, x, 9, true);
+  double fine_error = 0, coarse_error = 0, size = 0;
+  for (size_t i = 0; i < exact.size(); ++i) {
+    fine_error += std::pow(fine_alone[i] - exact[i], 2);
+    coarse_error += std::pow(coarse_alone[i] - exact[i], 2);
+    size += std::pow(exact[i], 2);
+  }
+  EXPECT_LT(std::sqrt(coarse_error / size), 0.01);
+  EXPECT_LT(std::sqrt(fine_error), std::sqrt(coarse_error) / 50);
+}
+
 TEST(Linear, RefusesActivationsOfAnotherWidth) {
   const Weight weight = random_weight(Format::f32, 4, 8, 1);
   EXPECT_THROW(linear(Tensor::zeros({2, 7}), weight), Error);

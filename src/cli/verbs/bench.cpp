@@ -68,7 +68,7 @@ struct Peak {
 
 /// Weights in blocks of integers are multiplied as bytes, all others as f32.
 Peak peak_of(const ModelSummary& summary, const bench::Ceilings& ceilings, const Flags& flags) {
-  const bool native = flags.text("precision").value_or("native") == "native";
+  const bool native = flags.text("precision").value_or("native") != "f32";
   const auto format =
       summary.formats.empty() ? std::nullopt : format_from_name(summary.formats.front().format);
   if (native && format && format_info(*format).block_size > 1 && ceilings.byte_gop_s > 0)

@@ -40,7 +40,8 @@ TraceOptions options_of(const Flags& flags, bool native) {
   if (const auto bytes = flags.size_bytes("cache-bytes")) options.cache_bytes = *bytes;
   if (!native) return options;
   if (options.grad)
-    fail(ErrorKind::invalid_input, "trace: --grad needs --precision f32, got native");
+    fail(ErrorKind::invalid_input, "trace: --grad needs --precision f32, got ",
+         flags.text("precision").value_or("native"));
   options.cache_dtype = DType::bf16;
   // What run and serve use always computes through the cache.
   if (!options.mtp && !options.cache_prefill) options.cache_prefill = whole_list;
@@ -99,7 +100,8 @@ int run_trace(const Flags& flags, Console& console) {
   const auto tokens_file = flags.text("tokens-file"), out = flags.text("out");
   if (!tokens_file) fail(ErrorKind::invalid_input, "trace: --tokens-file FILE is missing");
   if (!out) fail(ErrorKind::invalid_input, "trace: --out FILE is missing");
-  const bool native = flags.text("precision").value_or("f32") == "native";
+  const std::string precision = flags.text("precision").value_or("f32");
+  const bool native = precision != "f32";
   TraceOptions options = options_of(flags, native);
   refuse_idle_flags(flags, options);
   const CheckpointFiles files = CheckpointFiles::open(model_path(flags.required_argument("MODEL")));
@@ -116,6 +118,7 @@ int run_trace(const Flags& flags, Console& console) {
   open.placement = options.grad ? Placement::trainable
                    : native     ? Placement::native
                                 : Placement::reference;
+  if (precision == "int8") open.activation_bits = 8;
   open.passes = {.expanded = true, .absorbed = true};
   if (const auto adapter = flags.text("adapter")) open.adapter = *adapter;
   open.notice = console.notices();

@@ -119,7 +119,7 @@ inline void add_products(const unsigned char* block, __m256i codebook,
 }
 
 /// The columns of block `b` that share scale `i`, for outputs 8h to 8h + 7.
-template <const BlockLayout& layout, int i, int rows>
+template <const BlockLayout& layout, int i, int planes, int rows>
 inline void add_group(const unsigned char* unit, int b, int h, __m256i codebook,
                       const ActivationBlock* const (&x)[rows], __m256 (&acc)[rows]) {
   const unsigned char* block = unit + layout.code_offset() + b * layout.block_bytes() + 32 * h;
@@ -139,7 +139,7 @@ inline void add_group(const unsigned char* unit, int b, int h, __m256i codebook,
           _mm256_add_epi32(dot[r], _mm256_slli_epi32(_mm256_set1_epi32(minus), layout.zero_bits));
     plane[r] = x[r]->lower;
   }
-  add_products<layout, first, last, rows>(block, codebook, plane, dot);
+  if constexpr (planes == 2) add_products<layout, first, last, rows>(block, codebook, plane, dot);
   __m256 scale = _mm256_setzero_ps(), min = scale;
   load_scale<layout>(unit, b * layout.groups() + i, h, scale, min);
   for (int r = 0; r < rows; ++r) {
@@ -170,7 +170,7 @@ inline void store(float* out, int64_t used, const __m256 (&acc)[2]) {
   for (int64_t i = 0; i < used; ++i) out[i] = last[i];
 }
 
-template <const BlockLayout& layout, int rows>
+template <const BlockLayout& layout, int planes, int rows>
 inline void tile(const LinearArgs& a, const unsigned char* panel, int64_t row, int64_t n) {
   const __m256i codebook = load_codebook();
   const ActivationBlock* x[rows];
@@ -186,9 +186,9 @@ inline void tile(const LinearArgs& a, const unsigned char* panel, int64_t row, i
     const int in_unit = left < layout.blocks ? int(left) : layout.blocks;
     for (int b = 0; b < in_unit; ++b) {
       for (int h = 0; h < 2; ++h) {
-        add_group<layout, 0, rows>(unit, b, h, codebook, x, acc[h]);
+        add_group<layout, 0, planes, rows>(unit, b, h, codebook, x, acc[h]);
         if constexpr (layout.group == 16)
-          add_group<layout, 1, rows>(unit, b, h, codebook, x, acc[h]);
+          add_group<layout, 1, planes, rows>(unit, b, h, codebook, x, acc[h]);
       }
       for (int r = 0; r < rows; ++r) ++x[r];
     }
@@ -197,15 +197,20 @@ inline void tile(const LinearArgs& a, const unsigned char* panel, int64_t row, i
     store(a.out[row + r] + a.out_offset + n, a.outputs - n, {acc[0][r], acc[1][r]});
 }
 
-template <const BlockLayout& layout>
-inline void linear_blocks(const LinearArgs& a) {
+template <const BlockLayout& layout, int planes>
+inline void run_panels(const LinearArgs& a) {
   const unsigned char* panel = a.panels;
   for (int64_t n = 0; n < a.outputs; n += panel_width, panel += a.panel_bytes) {
     int64_t r = 0;
-    for (; r + 4 <= a.rows; r += 4) tile<layout, 4>(a, panel, r, n);
-    if (a.rows & 2) tile<layout, 2>(a, panel, r, n), r += 2;
-    if (a.rows & 1) tile<layout, 1>(a, panel, r, n);
+    for (; r + 4 <= a.rows; r += 4) tile<layout, planes, 4>(a, panel, r, n);
+    if (a.rows & 2) tile<layout, planes, 2>(a, panel, r, n), r += 2;
+    if (a.rows & 1) tile<layout, planes, 1>(a, panel, r, n);
   }
+}
+
+template <const BlockLayout& layout>
+inline void linear_blocks(const LinearArgs& a) {
+  a.one_plane ? run_panels<layout, 1>(a) : run_panels<layout, 2>(a);
 }
 
 }  // namespace

@@ -33,6 +33,8 @@ inline void store_bytes(const __m256i (&v)[4], int8_t* out) {
 void quantize_activations(const QuantizeArgs& a) noexcept {
   constexpr int infinity = 0x7F800000;
   constexpr float smallest = 0x1p-100f;
+  const float most_steps = float(a.one_plane ? one_plane_max : activation_max);
+  const __m128i to_steps = _mm_cvtsi32_si128(a.one_plane ? 7 : 0);
   const __m256i magnitude = _mm256_set1_epi32(0x7FFFFFFF);
   for (int64_t b = 0; b < a.cols / activation_block; ++b) {
     __m256 x[4];
@@ -47,11 +49,13 @@ void quantize_activations(const QuantizeArgs& a) noexcept {
     float largest;
     __builtin_memcpy(&largest, &bits, 4);
     const bool zero = !finite || largest < smallest;
-    const __m256 inverse = _mm256_set1_ps(zero ? 0 : float(activation_max) / largest);
+    const __m256 inverse = _mm256_set1_ps(zero ? 0 : most_steps / largest);
     const __m256i keep = _mm256_set1_epi32(zero ? 0 : -1);
     __m256i q[4];
-    for (int i = 0; i < 4; ++i)
+    for (int i = 0; i < 4; ++i) {
       q[i] = _mm256_and_si256(_mm256_cvtps_epi32(_mm256_mul_ps(x[i], inverse)), keep);
+      q[i] = _mm256_sll_epi32(q[i], to_steps);
+    }
     ActivationBlock& out = a.out[b];
     __m256i upper[4], lower[4];
     for (int i = 0; i < 4; ++i) {

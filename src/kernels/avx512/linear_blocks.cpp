@@ -79,9 +79,10 @@ inline __m512i codes(const unsigned char* block, __m512i codebook) {
   }
 }
 
-/// Sums of products of both planes, exact, and the chains they end in.
-template <int rows, int panels>
+/// Sums of products of the planes, exact, and the chains they end in.
+template <int planes, int rows, int panels>
 struct Tile {
+  static_assert(planes == 1 || planes == 2);
   const ActivationBlock* x[rows];
   __m512i upper[rows][panels], lower[rows][panels];
   __m512 acc[rows][panels];
@@ -93,33 +94,39 @@ inline __m512i four_columns(const int8_t* at) {
   return _mm512_set1_epi32(four);
 }
 
-template <const BlockLayout& layout, int g, int rows, int panels>
+template <const BlockLayout& layout, int g, int planes, int rows, int panels>
 inline void add_products(const unsigned char* const (&block)[panels], __m512i codebook,
-                         Tile<rows, panels>& tile) {
+                         Tile<planes, rows, panels>& tile) {
   __m512i w[panels];
   for (int p = 0; p < panels; ++p) w[p] = codes<layout, g>(block[p], codebook);
   for (int r = 0; r < rows; ++r) {
     const __m512i upper = four_columns(tile.x[r]->upper + 4 * g);
-    const __m512i lower = four_columns(tile.x[r]->lower + 4 * g);
-    for (int p = 0; p < panels; ++p) {
+    for (int p = 0; p < panels; ++p)
       tile.upper[r][p] = _mm512_dpbusd_epi32(tile.upper[r][p], w[p], upper);
-      tile.lower[r][p] = _mm512_dpbusd_epi32(tile.lower[r][p], w[p], lower);
+    if constexpr (planes == 2) {
+      const __m512i lower = four_columns(tile.x[r]->lower + 4 * g);
+      for (int p = 0; p < panels; ++p)
+        tile.lower[r][p] = _mm512_dpbusd_epi32(tile.lower[r][p], w[p], lower);
     }
   }
 }
 
-/// The columns of a block that share scale `i`.
-template <const BlockLayout& layout, int i, int rows, int panels>
+/// The columns of a block that share scale `i`. Sums of the upper plane count 128 times: where
+/// there is a lower plane its sum is added to them, else `d` is multiplied, which gives the same
+/// bits.
+template <const BlockLayout& layout, int i, int planes, int rows, int panels>
 inline void add_group(const unsigned char* const (&block)[panels], __m512i codebook,
-                      const BlockScales (&scales)[panels], Tile<rows, panels>& tile) {
+                      const BlockScales (&scales)[panels], Tile<planes, rows, panels>& tile) {
   for (int r = 0; r < rows; ++r) {
     const int minus = layout.group == 32 ? tile.x[r]->minus_sum : tile.x[r]->minus_half[i];
-    const __m512i start = layout.zero_bits == 0
-                              ? _mm512_setzero_si512()
-                              : _mm512_slli_epi32(_mm512_set1_epi32(minus), layout.zero_bits);
+    const __m512i start =
+        layout.zero_bits == 0
+            ? _mm512_setzero_si512()
+            : _mm512_slli_epi32(_mm512_set1_epi32(planes == 2 ? minus : minus / 128),
+                                layout.zero_bits);
     for (int p = 0; p < panels; ++p) {
-      tile.upper[r][p] = _mm512_setzero_si512();
-      tile.lower[r][p] = start;
+      tile.upper[r][p] = planes == 2 ? _mm512_setzero_si512() : start;
+      if constexpr (planes == 2) tile.lower[r][p] = start;
     }
   }
   constexpr int first = i * layout.group / 4;
@@ -134,11 +141,12 @@ inline void add_group(const unsigned char* const (&block)[panels], __m512i codeb
     add_products<layout, 7>(block, codebook, tile);
   }
   for (int r = 0; r < rows; ++r) {
-    const __m512 d = _mm512_set1_ps(tile.x[r]->d);
+    const __m512 d = _mm512_set1_ps(planes == 2 ? tile.x[r]->d : tile.x[r]->d * 128);
     const __m512 sum = _mm512_set1_ps(layout.group == 32 ? tile.x[r]->sum : tile.x[r]->half[i]);
     for (int p = 0; p < panels; ++p) {
-      const __m512i dot =
-          _mm512_add_epi32(_mm512_slli_epi32(tile.upper[r][p], 7), tile.lower[r][p]);
+      __m512i dot = tile.upper[r][p];
+      if constexpr (planes == 2)
+        dot = _mm512_add_epi32(_mm512_slli_epi32(dot, 7), tile.lower[r][p]);
       const __m512 part = _mm512_mul_ps(_mm512_cvtepi32_ps(dot), d);
       __m512& acc = tile.acc[r][p];
       acc = _mm512_fmadd_ps(part, scales[p].scale[i], acc);
@@ -149,10 +157,10 @@ inline void add_group(const unsigned char* const (&block)[panels], __m512i codeb
   }
 }
 
-template <const BlockLayout& layout, int rows, int panels>
+template <const BlockLayout& layout, int planes, int rows, int panels>
 inline void run_tile(const LinearArgs& a, const unsigned char* panel, int64_t row, int64_t n) {
   const __m512i codebook = _mm512_broadcast_i32x4(load_bytes(iq4_codebook));
-  Tile<rows, panels> tile;
+  Tile<planes, rows, panels> tile;
   for (int r = 0; r < rows; ++r) {
     tile.x[r] = static_cast<const ActivationBlock*>(a.x[row + r]);
     for (int p = 0; p < panels; ++p) tile.acc[r][p] = _mm512_setzero_ps();
@@ -191,22 +199,27 @@ inline void run_tile(const LinearArgs& a, const unsigned char* panel, int64_t ro
   }
 }
 
-template <const BlockLayout& layout, int panels>
+template <const BlockLayout& layout, int planes, int panels>
 inline void run_rows(const LinearArgs& a, const unsigned char* panel, int64_t n) {
   int64_t r = 0;
-  for (; r + 4 <= a.rows; r += 4) run_tile<layout, 4, panels>(a, panel, r, n);
-  if (a.rows - r >= 2) run_tile<layout, 2, panels>(a, panel, r, n), r += 2;
-  if (a.rows - r >= 1) run_tile<layout, 1, panels>(a, panel, r, n);
+  for (; r + 4 <= a.rows; r += 4) run_tile<layout, planes, 4, panels>(a, panel, r, n);
+  if (a.rows - r >= 2) run_tile<layout, planes, 2, panels>(a, panel, r, n), r += 2;
+  if (a.rows - r >= 1) run_tile<layout, planes, 1, panels>(a, panel, r, n);
 }
 
 /// Two panels at a time: eight chains in flight, and each activation is fetched once for both.
-template <const BlockLayout& layout>
-inline void linear_blocks(const LinearArgs& a) {
+template <const BlockLayout& layout, int planes>
+inline void run_panels(const LinearArgs& a) {
   const unsigned char* panel = a.panels;
   int64_t n = 0;
   for (; n + panel_width < a.outputs; n += 2 * panel_width, panel += 2 * a.panel_bytes)
-    run_rows<layout, 2>(a, panel, n);
-  if (n < a.outputs) run_rows<layout, 1>(a, panel, n);
+    run_rows<layout, planes, 2>(a, panel, n);
+  if (n < a.outputs) run_rows<layout, planes, 1>(a, panel, n);
+}
+
+template <const BlockLayout& layout>
+inline void linear_blocks(const LinearArgs& a) {
+  a.one_plane ? run_panels<layout, 1>(a) : run_panels<layout, 2>(a);
 }
 
 }  // namespace

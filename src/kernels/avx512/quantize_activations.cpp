@@ -18,6 +18,8 @@ inline void store_planes(__m512i v, int8_t* upper, int8_t* lower) {
 void quantize_activations(const QuantizeArgs& a) noexcept {
   constexpr int infinity = 0x7F800000;
   constexpr float smallest = 0x1p-100f;
+  const float most_steps = float(a.one_plane ? one_plane_max : activation_max);
+  const __m128i to_steps = _mm_cvtsi32_si128(a.one_plane ? 7 : 0);
   const __m512i magnitude = _mm512_set1_epi32(0x7FFFFFFF);
   for (int64_t b = 0; b < a.cols / activation_block; ++b) {
     const __m512 first = _mm512_loadu_ps(a.x + b * activation_block);
@@ -31,9 +33,11 @@ void quantize_activations(const QuantizeArgs& a) noexcept {
     __builtin_memcpy(&largest, &bits, 4);
     const bool zero = !finite || largest < smallest;
     const __mmask16 keep = zero ? 0 : 0xFFFF;
-    const __m512 inverse = _mm512_set1_ps(zero ? 0 : float(activation_max) / largest);
-    const __m512i q0 = _mm512_maskz_cvtps_epi32(keep, _mm512_mul_ps(first, inverse));
-    const __m512i q1 = _mm512_maskz_cvtps_epi32(keep, _mm512_mul_ps(second, inverse));
+    const __m512 inverse = _mm512_set1_ps(zero ? 0 : most_steps / largest);
+    const __m512i q0 =
+        _mm512_sll_epi32(_mm512_maskz_cvtps_epi32(keep, _mm512_mul_ps(first, inverse)), to_steps);
+    const __m512i q1 =
+        _mm512_sll_epi32(_mm512_maskz_cvtps_epi32(keep, _mm512_mul_ps(second, inverse)), to_steps);
     ActivationBlock& out = a.out[b];
     store_planes(q0, out.upper, out.lower);
     store_planes(q1, out.upper + 16, out.lower + 16);

@@ -144,6 +144,8 @@ void linear_iq4_xs(const LinearArgs& a) noexcept { linear_blocks<layout_iq4_xs>(
 void quantize_activations(const QuantizeArgs& a) noexcept {
   // Below this the reciprocal would overflow; such a block is zero.
   constexpr float smallest = 0x1p-100f;
+  const int step = a.one_plane ? 128 : 1;
+  const float most_steps = float(a.one_plane ? one_plane_max : activation_max);
   for (int64_t b = 0; b < a.cols / activation_block; ++b) {
     const float* x = a.x + b * activation_block;
     ActivationBlock& out = a.out[b];
@@ -154,10 +156,10 @@ void quantize_activations(const QuantizeArgs& a) noexcept {
       largest = std::max(largest, std::fabs(x[k]));
     }
     const bool zero = !finite || largest < smallest;
-    const float inverse = zero ? 0 : float(activation_max) / largest;
+    const float inverse = zero ? 0 : most_steps / largest;
     int32_t sums[2] = {0, 0};
     for (int k = 0; k < activation_block; ++k) {
-      const int v = zero ? 0 : int(std::nearbyint(x[k] * inverse));
+      const int v = zero ? 0 : step * int(std::nearbyint(x[k] * inverse));
       out.upper[k] = int8_t((v + 64) >> 7);
       out.lower[k] = int8_t(v - 128 * out.upper[k]);
       sums[k / 16] += v;
