@@ -44,8 +44,8 @@ struct LinearArgs {
   float* const* out;     // [rows] f32; the first output is written at out_offset
   int64_t out_offset;
   int64_t rows;
-  bool accumulate;  // f32: the chains start from what `out` holds instead of zero
-  bool one_plane;   // block formats: every lower plane of x is zero and need not be read
+  bool accumulate;         // f32: the chains start from what `out` holds instead of zero
+  bool one_plane = false;  // block formats: every lower plane of x is zero and need not be read
 };
 
 /// Rows of activations, rounded to 15 bits for the block formats, or to 8 with one plane.
