@@ -15,7 +15,8 @@ namespace deepseek::kernels {
 //
 //   f32 f16 bf16     acc = fma(x[k], w[k], acc) over k
 //   fp8              inner = the same chain over block_cols columns; acc = fma(inner, scale, acc)
-//   block formats    x as int8 (quantize_activations); for each group of 16 or 32 columns
+//   block formats    x in one or two planes of int8 (quantize_activations); for each group of 16 or
+//                    32 columns
 //                    dot = exact integer sum of q * (code - zero)
 //                    acc = fma(dot * d_x, scale, acc), then, with a minimum,
 //                    acc = fma(d_x * sum of q, -min, acc)
