@@ -41,7 +41,7 @@ class Store:
 
     def wait_charges(self, count):
         """The charges once there are so many."""
-        rows = wait_for(lambda: len(self.charges()) >= count and self.charges(), 10)
+        rows = wait_for(lambda: len(self.charges()) >= count and self.charges(), 120)
         assert len(rows) == count, rows
         return rows
 
@@ -70,7 +70,7 @@ class Server:
 
     def is_ready(self):
         assert self.process.poll() is None, self.errors()
-        return httpx.get(self.url + "/ready", timeout=5).status_code == 200
+        return httpx.get(self.url + "/ready", timeout=120).status_code == 200
 
     def headers(self):
         return {"Authorization": f"Bearer {self.secret}"} if self.secret else {}
@@ -78,7 +78,7 @@ class Server:
     def metrics(self):
         """Each series by its name and its labels but for the model's."""
         found = {}
-        text = httpx.get(self.url + "/metrics", headers=self.headers(), timeout=30)
+        text = httpx.get(self.url + "/metrics", headers=self.headers(), timeout=120)
         assert text.status_code == 200, text.text
         for line in text.text.splitlines():
             if line and not line.startswith("#"):

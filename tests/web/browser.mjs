@@ -8,10 +8,14 @@ import { isDeepStrictEqual } from "node:util";
 const require = createRequire(new URL("../../web/package.json", import.meta.url));
 const { chromium } = require("playwright-core");
 
+/** How long tests wait for what must come: on a machine that is busy. */
+export const patienceMs = 120_000;
+
 export async function launch() {
   return chromium.launch({
     executablePath: process.env.DEEPSEEK_CHROMIUM,
     args: ["--no-sandbox", "--disable-dev-shm-usage"],
+    timeout: patienceMs,
   });
 }
 
@@ -27,8 +31,8 @@ export async function open(
     acceptDownloads: true,
     ...options,
   });
+  context.setDefaultTimeout(patienceMs);
   const page = await context.newPage();
-  page.setDefaultTimeout(60_000);
   const wrong = [];
   page.on("request", (request) => {
     const url = request.url();
@@ -88,16 +92,16 @@ export async function settled(page) {
 }
 
 /** Waits until `read` gives this value: a page shows what was asked of it a moment later. */
-export async function becomes(read, expected, what, ms = 40_000) {
-  const end = Date.now() + ms;
+export async function becomes(read, expected, what) {
+  const end = Date.now() + patienceMs;
   let seen;
   while (!isDeepStrictEqual((seen = await read()), expected) && Date.now() < end) await pause(50);
   assert.deepEqual(seen, expected, what);
 }
 
 /** Waits until this holds. */
-export async function until(condition, what, ms = 40_000) {
-  const end = Date.now() + ms;
+export async function until(condition, what) {
+  const end = Date.now() + patienceMs;
   while (!(await condition())) {
     if (Date.now() > end) assert.fail(`never came: ${what}`);
     await pause(50);

@@ -87,9 +87,10 @@ test("a broken connection is made again where it was", async (t) => {
   await send(page, "Through a tunnel");
   await until(async () => (await textOf(page)).length > 20, "some of the answer");
   const chat = page.url().split("/").at(-1);
+  tunnel.shut = true;
   assert.ok(tunnel.cut() > 0);
   await page.getByText("Connection lost. Reconnecting…").waitFor();
-  tunnel.slow = false;
+  tunnel.shut = tunnel.slow = false;
   await settled(page);
   const { messages } = await server.ask(`/web/chats/${chat}`);
   assert.equal(messages.at(-1).details.state, "done");

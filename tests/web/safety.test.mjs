@@ -2,7 +2,7 @@
 // What a model or a file writes does nothing in the page but appear.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { becomes, launch, open } from "./browser.mjs";
+import { becomes, launch, open, until } from "./browser.mjs";
 import { Server } from "./server.mjs";
 
 let server;
@@ -120,13 +120,13 @@ test("markdown, code, tables and formulas are drawn", async () => {
   await page.getByText("it costs $5 or $6.").waitFor();
   assert.equal(await page.locator(".markdown table td").count(), 2);
   assert.equal(await page.locator(".hljs-keyword").first().innerText(), "def");
-  const fonts = await page.evaluate(async () => {
-    await document.fonts.ready;
-    return [...document.fonts]
-      .filter(({ status }) => status === "loaded")
-      .map(({ family }) => family.replaceAll('"', ""));
-  });
-  assert.ok(fonts.includes("KaTeX_Main"), "formulas have their own fonts");
+  const fonts = () =>
+    page.evaluate(() =>
+      [...document.fonts]
+        .filter(({ status }) => status === "loaded")
+        .map(({ family }) => family.replaceAll('"', "")),
+    );
+  await until(async () => (await fonts()).includes("KaTeX_Main"), "the fonts of formulas");
   await page.getByRole("button", { name: "Copy code" }).click();
   const copied = () => page.evaluate(() => navigator.clipboard.readText());
   await becomes(copied, "def f(x):\n    return x\n");

@@ -5,6 +5,7 @@ import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { Transform } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -27,16 +28,6 @@ function neverEnd(file, row) {
   writeFileSync(file, bytes);
 }
 
-function freePort() {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
-}
-
 const prices = `currency: CNY
 zone: UTC
 models:
@@ -57,8 +48,6 @@ export class Server {
       JSON.stringify({ bos_token: "<s>", eos_token: "</s>", chat_template: template }),
     );
     writeFileSync(join(server.folder, "prices.yaml"), prices);
-    server.port = await freePort();
-    server.url = `http://127.0.0.1:${server.port}`;
     server.secrets = {};
     for (const [name, flags] of Object.entries(keys)) {
       const made = execFileSync(program, [
@@ -86,7 +75,8 @@ export class Server {
         "--model-name",
         "tiny",
         "--port",
-        String(this.port),
+        "0",
+        "--json",
         "--data-path",
         this.data,
         "--prices",
@@ -94,16 +84,17 @@ export class Server {
         "--threads",
         "1", // the rest is the browser's
       ],
-      { stdio: ["ignore", log, log], env: { ...process.env, HOME: this.folder } },
+      { stdio: ["ignore", "pipe", log], env: { ...process.env, HOME: this.folder } },
     );
-    for (let tries = 0; tries < 600; ++tries) {
-      try {
-        if ((await fetch(`${this.url}/ready`)).ok) return;
-      } catch {
-        // Not listening yet.
-      }
-      if (this.process.exitCode !== null) break;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+    // It says where it listens once it does.
+    for await (const line of createInterface(this.process.stdout)) {
+      this.url = JSON.parse(line).urls[0];
+      break;
+    }
+    this.port = this.url && Number(new URL(this.url).port);
+    for (let tries = 0; this.url && tries < 1200 && this.process.exitCode === null; ++tries) {
+      if ((await fetch(`${this.url}/ready`)).ok) return;
+      await sleep(100);
     }
     throw new Error(`the server did not start:\n${readFileSync(join(this.folder, "log"), "utf8")}`);
   }
@@ -140,7 +131,7 @@ export class Server {
   async stop() {
     const over = new Promise((resolve) => this.process.once("exit", resolve));
     this.process.kill("SIGTERM");
-    const killer = setTimeout(() => this.process.kill("SIGKILL"), 5000);
+    const killer = setTimeout(() => this.process.kill("SIGKILL"), 60_000);
     await over;
     clearTimeout(killer);
     rmSync(this.folder, { recursive: true, force: true });
@@ -151,10 +142,12 @@ export class Server {
 export class Tunnel {
   #sockets = new Set();
   slow = false; // about 10 kB a second
+  shut = false; // who comes is turned away
 
   static async open(port) {
     const tunnel = new Tunnel();
     tunnel.listener = createServer((near) => {
+      if (tunnel.shut) return near.destroy();
       const far = connect(port, "127.0.0.1");
       for (const [one, other] of [
         [near, far],
@@ -188,7 +181,7 @@ export class Tunnel {
     });
   }
 
-  /** Breaks every connection; answers how many. New ones are welcome. */
+  /** Breaks every connection; answers how many. */
   cut() {
     const { size } = this.#sockets;
     for (const socket of this.#sockets) socket.destroy();

@@ -110,11 +110,13 @@ struct ModelServer::Impl {
     make_server();
   }
 
+  /// Each ends before what it calls: requests before the pool that runs those that waited, both
+  /// before the sessions they begin, and sessions before the models they hold.
   ~Impl() {
-    if (server_) server_->stop();
+    server_->stop();
+    models_->stop();
     if (loader_.joinable()) loader_.join();
     runner_.reset();
-    // Sessions hold their models: they go before them.
     context_->pump.stop();
   }
 
@@ -216,16 +218,20 @@ struct ModelServer::Impl {
   }
 
   void load() {
+    std::exception_ptr failure;
     try {
       models_->start();
       loaded_ = true;
     } catch (...) {
-      const std::lock_guard lock(mutex_);
-      failure_ = std::current_exception();
+      failure = std::current_exception();
     }
-    loading_ended_ = true;
+    {
+      const std::lock_guard lock(mutex_);
+      failure_ = failure;
+      loading_ended_ = true;
+    }
     changed_.notify_all();
-    if (failure_) ::kill(::getpid(), SIGTERM);
+    if (failure) ::kill(::getpid(), SIGTERM);
   }
 
   const char* loading_words() const {
@@ -294,7 +300,8 @@ struct ModelServer::Impl {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::exception_ptr failure_;
-  std::atomic<bool> loaded_{false}, loading_ended_{false};
+  bool loading_ended_ = false;
+  std::atomic<bool> loaded_{false};
   std::thread loader_;
   std::unique_ptr<HttpServer> server_;
 };
@@ -314,7 +321,7 @@ std::vector<ListenAddress> ModelServer::addresses() const { return impl_->server
 
 void ModelServer::wait_loaded() {
   std::unique_lock lock(impl_->mutex_);
-  impl_->changed_.wait(lock, [&] { return impl_->loading_ended_.load(); });
+  impl_->changed_.wait(lock, [&] { return impl_->loading_ended_; });
   if (impl_->failure_) std::rethrow_exception(impl_->failure_);
 }
 
@@ -324,7 +331,5 @@ bool ModelServer::run() {
   if (impl_->failure_) std::rethrow_exception(impl_->failure_);
   return whole;
 }
-
-void ModelServer::stop() { impl_->server_->stop(); }
 
 }  // namespace deepseek::serve

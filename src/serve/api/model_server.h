@@ -54,6 +54,7 @@ struct ModelServerConfig {
 class ModelServer {
  public:
   explicit ModelServer(ModelServerConfig config);
+  /// Ends requests, those too that wait for a model, and all threads.
   ~ModelServer();
 
   /// Listens and begins to load; answers before the models are there. Throws as HttpServer::start
@@ -64,7 +65,6 @@ class ModelServer {
   void wait_loaded();
   /// Until a signal; false when requests had to be cut. Rethrows why a model could not be loaded.
   bool run();
-  void stop();
 
  private:
   struct Impl;

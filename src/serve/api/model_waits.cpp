@@ -26,9 +26,10 @@ void run(const std::shared_ptr<const Handler>& handler, const std::shared_ptr<Mo
   } catch (const ModelAbsent& absent) {
     const auto then = [handler, weak = std::weak_ptr(models), exchange,
                        name = absent.card().name()](const std::exception_ptr& failure) mutable {
-      const std::shared_ptr<ModelPool> pool = weak.lock();
-      if (!pool || exchange.closed()) return;
+      if (exchange.closed()) return;
       if (failure) return exchange.fail(for_client(failure, name));
+      const std::shared_ptr<ModelPool> pool = weak.lock();
+      if (!pool) return;
       try {
         run(handler, pool, exchange);
       } catch (...) {

@@ -16,7 +16,6 @@ namespace deepseek::serve {
 namespace {
 
 constexpr auto certificate_check = std::chrono::seconds(5);
-constexpr auto last_words = std::chrono::milliseconds(1000);
 /// Of this process, beside those of connections: models, store, logs.
 constexpr int64_t other_descriptors = 160;
 
@@ -111,7 +110,7 @@ class HttpServer::Impl {
       on_loop(i, [&, i] {
         for (const auto& connection : connections_of(*homes_[i])) connection->stop(why);
       });
-    wait_idle(last_words);
+    wait_idle(std::chrono::milliseconds(core_.config.last_words_ms));
     core_.pool.stop();
     for (size_t i = 0; i < homes_.size(); ++i)
       on_loop(i, [&, i] {

@@ -51,6 +51,7 @@ struct ServerConfig {
   int64_t idle_timeout_ms = 75'000;   // between requests
   int64_t write_timeout_ms = 30'000;  // without the client taking a byte
   int64_t keep_alive_ms = 15'000;     // silence before a keep-alive in a reply; 0: none
+  int64_t last_words_ms = 1'000;      // for the ends of answers that stop() cuts
 
   std::vector<std::string> cors_origins = {};   // "https://chat.example", "*" without credentials
   std::vector<std::string> allowed_hosts = {};  // names beside localhost that Host may hold
@@ -131,7 +132,7 @@ class HttpServer {
   /// Waits until no request runs. False when `grace` passed first.
   bool wait_idle(std::chrono::milliseconds grace);
   /// Ends running requests (on_closed server_stopped; 503, or the error event in a stream), lets
-  /// those last bytes out for up to a second, closes everything and joins the threads.
+  /// those last bytes out for up to last_words_ms, closes everything and joins the threads.
   void stop();
 
   /// Reads certificate and key again; the old ones stay when that fails, which is noticed. Also

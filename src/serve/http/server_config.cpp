@@ -80,6 +80,7 @@ void ServerConfig::validate() const {
   check_range("idle_timeout_ms", idle_timeout_ms, 1, day_ms);
   check_range("write_timeout_ms", write_timeout_ms, 1, day_ms);
   check_range("keep_alive_ms", keep_alive_ms, 0, day_ms);
+  check_range("last_words_ms", last_words_ms, 0, day_ms);
   for (const std::string& origin : cors_origins) {
     const size_t scheme = origin.find("://");
     const bool is_origin = scheme != origin.npos && origin.find('/', scheme + 3) == origin.npos;

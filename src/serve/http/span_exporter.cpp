@@ -19,7 +19,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr long send_timeout_ms = 5000, last_send_timeout_ms = 1000;
+constexpr int64_t last_timeout_ms = 1000;
 
 Json text_attribute(const char* key, const std::string& value) {
   return {{"key", key}, {"value", {{"stringValue", value}}}};
@@ -78,7 +78,7 @@ Json span_of(const RequestRecord& record) {
 
 size_t drop_body(char*, size_t, size_t size, void*) { return size; }
 
-bool post_json(const std::string& url, const std::string& body, long timeout_ms) {
+bool post_json(const std::string& url, const std::string& body, int64_t timeout_ms) {
   static const bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
   const std::unique_ptr<CURL, void (*)(CURL*)> easy(ready ? curl_easy_init() : nullptr,
                                                     curl_easy_cleanup);
@@ -93,7 +93,7 @@ bool post_json(const std::string& url, const std::string& body, long timeout_ms)
   curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.size()));
   curl_easy_setopt(c, CURLOPT_USERAGENT, "deepseek");
   curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, timeout_ms);
+  curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, long(timeout_ms));
   curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, drop_body);
   if (curl_easy_perform(c) != CURLE_OK) return false;
   long status = 0;
@@ -142,7 +142,7 @@ struct SpanExporter::Impl {
       lock.unlock();
       if (!batch.empty()) {
         const bool good = post_json(url, otlp_json(batch, config.service_name),
-                                    last ? last_send_timeout_ms : send_timeout_ms);
+                                    last ? last_timeout_ms : config.timeout_ms);
         (good ? sent : dropped) += int64_t(batch.size());
       }
       lock.lock();

@@ -18,6 +18,7 @@ struct SpanExporterConfig {
   int64_t queue = 4096;  // waiting spans; more are dropped and counted
   int64_t batch = 256;
   int64_t interval_ms = 2000;
+  int64_t timeout_ms = 5000;  // of one transfer
 };
 
 /// Sends spans of sampled requests from a thread of its own. Never blocks and never fails a

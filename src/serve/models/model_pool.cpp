@@ -2,6 +2,7 @@
 #include "serve/models/model_pool.h"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -25,6 +26,11 @@ std::string folder_name(const std::string& model) {
   return concat(name, "-", hash);
 }
 
+Error shutting_down(const ModelCard& card) {
+  return {ErrorKind::busy,
+          concat("the server is shutting down; '", card.name(), "' is not loaded any more")};
+}
+
 }  // namespace
 
 struct ModelPool::Shared : std::enable_shared_from_this<ModelPool::Shared> {
@@ -34,7 +40,7 @@ struct ModelPool::Shared : std::enable_shared_from_this<ModelPool::Shared> {
   };
   struct Entry {
     std::shared_ptr<const ModelCard> card;
-    std::shared_ptr<ModelHost> host = nullptr;
+    std::unique_ptr<ModelHost> host = nullptr;
     bool loading = false;
     int64_t leases = 0;
     SteadyClock::time_point used = {};
@@ -76,8 +82,14 @@ struct ModelPool::Shared : std::enable_shared_from_this<ModelPool::Shared> {
     return scheduler;
   }
 
-  std::shared_ptr<ModelHost> load(const std::shared_ptr<const ModelCard>& card) const {
-    return std::make_shared<ModelHost>(card, options.model, scheduler_options(*card));
+  /// Gives up where the pool is stopped on the way.
+  std::unique_ptr<ModelHost> load(const std::shared_ptr<const ModelCard>& card) const {
+    TextModelOptions model = options.model;
+    model.progress = [&](const Progress& progress) {
+      if (options.model.progress) options.model.progress(progress);
+      if (stopping) throw shutting_down(*card);
+    };
+    return std::make_unique<ModelHost>(card, model, scheduler_options(*card));
   }
 
   int64_t used_bytes() const {
@@ -88,7 +100,7 @@ struct ModelPool::Shared : std::enable_shared_from_this<ModelPool::Shared> {
   }
 
   /// Takes out the idle models that must go for `wanted` to fit; nothing when that is not enough.
-  std::optional<std::vector<std::shared_ptr<ModelHost>>> make_room(const Entry& wanted) {
+  std::optional<std::vector<std::unique_ptr<ModelHost>>> make_room(const Entry& wanted) {
     std::vector<Entry*> idle;
     for (Entry& entry : entries)
       if (entry.idle()) idle.push_back(&entry);
@@ -100,7 +112,7 @@ struct ModelPool::Shared : std::enable_shared_from_this<ModelPool::Shared> {
     size_t leaving = 0;
     while (!fits() && leaving < idle.size()) used -= idle[leaving++]->card->memory_bytes();
     if (!fits()) return std::nullopt;
-    std::vector<std::shared_ptr<ModelHost>> gone;
+    std::vector<std::unique_ptr<ModelHost>> gone;
     gone.reserve(leaving);
     for (size_t i = 0; i < leaving; ++i) gone.push_back(std::move(idle[i]->host));
     return gone;
@@ -117,7 +129,7 @@ struct ModelPool::Shared : std::enable_shared_from_this<ModelPool::Shared> {
       if (!entry.waiters.empty()) wanted.push_back(&entry);
     std::ranges::sort(wanted, {}, [](const Entry* entry) { return entry->waiters.front().until; });
     for (Entry* const entry : wanted) {
-      std::optional<std::vector<std::shared_ptr<ModelHost>>> leaving;
+      std::optional<std::vector<std::unique_ptr<ModelHost>>> leaving;
       if (!entry->host) {
         leaving = make_room(*entry);
         if (!leaving) continue;
@@ -125,7 +137,7 @@ struct ModelPool::Shared : std::enable_shared_from_this<ModelPool::Shared> {
       entry->loading = !entry->host;
       lock.unlock();
       std::exception_ptr failure;
-      std::shared_ptr<ModelHost> host;
+      std::unique_ptr<ModelHost> host;
       if (leaving) {
         for (const auto& gone : *leaving)
           say(concat("model '", gone->name(), "' is unloaded: its memory is needed"));
@@ -147,16 +159,18 @@ struct ModelPool::Shared : std::enable_shared_from_this<ModelPool::Shared> {
     return false;
   }
 
-  /// The model stays while those who waited for it begin to use it.
-  void answer(Entry& entry, const std::vector<Waiter>& waiters, const std::exception_ptr& failure,
+  /// The model stays while those who waited for it begin to use it, and is used from before they
+  /// hear of it: what they use next is used later.
+  void answer(Entry& entry, std::vector<Waiter> waiters, const std::exception_ptr& failure,
               std::unique_lock<std::mutex>& lock) {
     if (waiters.empty()) return;
     ++entry.leases;
+    entry.touch();
     lock.unlock();
     for (const Waiter& waiter : waiters) waiter.then(failure);
+    waiters.clear();  // what they hold may hold leases
     lock.lock();
     --entry.leases;
-    entry.touch();
   }
 
   void expire(std::unique_lock<std::mutex>& lock) {
@@ -172,13 +186,13 @@ struct ModelPool::Shared : std::enable_shared_from_this<ModelPool::Shared> {
       const auto failure = std::make_exception_ptr(
           Error(ErrorKind::busy, concat("the models in use leave no room for '", entry.card->name(),
                                         "'; ask again later")));
-      answer(entry, late, failure, lock);
+      answer(entry, std::move(late), failure, lock);
     }
   }
 
   void unload_idle(std::unique_lock<std::mutex>& lock) {
     if (options.unload_after.count() == 0) return;
-    std::vector<std::shared_ptr<ModelHost>> gone;
+    std::vector<std::unique_ptr<ModelHost>> gone;
     for (Entry& entry : entries)
       if (entry.idle() && SteadyClock::now() - entry.used >= options.unload_after)
         gone.push_back(std::move(entry.host));
@@ -194,14 +208,19 @@ struct ModelPool::Shared : std::enable_shared_from_this<ModelPool::Shared> {
     if (!entry.host) return nullptr;
     ++entry.leases;
     if (use) entry.touch();
-    return {entry.host.get(),
-            [shared = shared_from_this(), &entry, host = entry.host, use](ModelHost*) mutable {
-              const std::lock_guard lock(shared->mutex);
-              host.reset();  // not the last while the pool lives: the entry has it, too
-              --entry.leases;
-              if (use) entry.touch();
-              if (entry.leases == 0) shared->wake();
+    return {entry.host.get(), [shared = shared_from_this(), &entry, use](ModelHost*) {
+              shared->release(entry, use);
             }};
+  }
+
+  void release(Entry& entry, bool use) {
+    std::unique_ptr<ModelHost> gone;  // ends after the lock: its requests may hold leases, too
+    const std::lock_guard lock(mutex);
+    --entry.leases;
+    if (use) entry.touch();
+    if (entry.leases > 0) return;
+    if (ended) gone = std::move(entry.host);
+    wake();
   }
 
   /// When the thread is to look again though nobody calls it.
@@ -219,17 +238,83 @@ struct ModelPool::Shared : std::enable_shared_from_this<ModelPool::Shared> {
 
   void run() {
     std::unique_lock lock(mutex);
-    while (!stop) {
+    while (!stopping) {
       changed_since = false;
       if (load_next(lock)) continue;
       expire(lock);
       unload_idle(lock);
-      const auto woken = [&] { return stop || changed_since; };
+      const auto woken = [&] { return stopping || changed_since; };
       if (const auto next = next_look())
         changed.wait_until(lock, *next, woken);
       else
         changed.wait(lock, woken);
     }
+  }
+
+  /// Loads in order what fits.
+  void load_what_fits() {
+    for (Entry& entry : entries) {
+      std::unique_lock lock(mutex);
+      const int64_t used = used_bytes();
+      if (used > 0 && used + entry.card->memory_bytes() > options.memory_bytes) {
+        lock.unlock();
+        say(concat("model '", entry.card->name(), "' is loaded when it is asked for"));
+        continue;
+      }
+      entry.loading = true;
+      lock.unlock();
+      std::unique_ptr<ModelHost> host;
+      std::exception_ptr failure;
+      try {
+        host = load(entry.card);
+      } catch (...) {
+        failure = std::current_exception();
+      }
+      lock.lock();
+      entry.loading = false;
+      if (host) entry.host = std::move(host);
+      entry.touch();
+      if (stopping) return;
+      if (failure) std::rethrow_exception(failure);
+    }
+  }
+
+  void start() {
+    {
+      const std::lock_guard lock(mutex);
+      if (stopping) return;
+      starting = true;
+    }
+    std::exception_ptr failure;
+    try {
+      load_what_fits();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    const std::lock_guard lock(mutex);
+    starting = false;
+    changed.notify_all();
+    if (failure) std::rethrow_exception(failure);
+    if (!stopping) thread = std::thread([shared = shared_from_this()] { shared->run(); });
+  }
+
+  void stop() {
+    const std::lock_guard one_at_a_time(stop_mutex);
+    std::vector<std::pair<std::vector<Waiter>, std::exception_ptr>> left;
+    {
+      const std::lock_guard lock(mutex);
+      stopping = true;
+      for (Entry& entry : entries)
+        left.emplace_back(std::exchange(entry.waiters, {}),
+                          std::make_exception_ptr(shutting_down(*entry.card)));
+      wake();
+    }
+    for (const auto& [waiters, failure] : left)
+      for (const Waiter& waiter : waiters) waiter.then(failure);
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return !starting; });
+    lock.unlock();
+    if (thread.joinable()) thread.join();
   }
 
   void wake() {
@@ -239,8 +324,11 @@ struct ModelPool::Shared : std::enable_shared_from_this<ModelPool::Shared> {
 
   Options options;
   mutable std::mutex mutex;
+  std::mutex stop_mutex;
   std::condition_variable changed;
-  bool stop = false, changed_since = false;
+  std::atomic<bool> stopping{false};  // set under the lock
+  bool starting = false, changed_since = false;
+  bool ended = false;  // a model goes with its last lease
   std::vector<Entry> entries;
   std::thread thread;
 };
@@ -248,38 +336,20 @@ struct ModelPool::Shared : std::enable_shared_from_this<ModelPool::Shared> {
 ModelPool::ModelPool(Options options) : shared_(std::make_shared<Shared>(std::move(options))) {}
 
 ModelPool::~ModelPool() {
-  {
-    const std::lock_guard lock(shared_->mutex);
-    shared_->stop = true;
-    shared_->wake();
-  }
-  if (shared_->thread.joinable()) shared_->thread.join();
-  for (Shared::Entry& entry : shared_->entries) entry.host.reset();
+  stop();
+  std::vector<std::unique_ptr<ModelHost>> gone;  // end after the lock, as in release()
+  const std::lock_guard lock(shared_->mutex);
+  shared_->ended = true;
+  for (Shared::Entry& entry : shared_->entries)
+    if (entry.leases == 0) gone.push_back(std::move(entry.host));
 }
 
 const std::vector<std::shared_ptr<const ModelCard>>& ModelPool::cards() const {
   return shared_->options.cards;
 }
 
-void ModelPool::start() {
-  for (Shared::Entry& entry : shared_->entries) {
-    {
-      const std::lock_guard lock(shared_->mutex);
-      const int64_t used = shared_->used_bytes();
-      if (used > 0 && used + entry.card->memory_bytes() > shared_->options.memory_bytes) {
-        shared_->say(concat("model '", entry.card->name(), "' is loaded when it is asked for"));
-        continue;
-      }
-      entry.loading = true;
-    }
-    std::shared_ptr<ModelHost> host = shared_->load(entry.card);
-    const std::lock_guard lock(shared_->mutex);
-    entry.host = std::move(host);
-    entry.loading = false;
-    entry.touch();
-  }
-  shared_->thread = std::thread([shared = shared_] { shared->run(); });
-}
+void ModelPool::start() { shared_->start(); }
+void ModelPool::stop() { shared_->stop(); }
 
 std::shared_ptr<ModelHost> ModelPool::lease(const ModelCard& card) {
   const std::lock_guard lock(shared_->mutex);
@@ -292,10 +362,15 @@ std::shared_ptr<ModelHost> ModelPool::peek(const ModelCard& card) {
 }
 
 void ModelPool::when_loaded(const ModelCard& card, std::function<void(std::exception_ptr)> then) {
-  const std::lock_guard lock(shared_->mutex);
-  Shared::Entry& entry = shared_->entry_of(card);
-  entry.waiters.push_back({std::move(then), SteadyClock::now() + shared_->options.patience});
-  shared_->wake();
+  {
+    const std::lock_guard lock(shared_->mutex);
+    Shared::Entry& entry = shared_->entry_of(card);
+    if (!shared_->stopping) {
+      entry.waiters.push_back({std::move(then), SteadyClock::now() + shared_->options.patience});
+      return shared_->wake();
+    }
+  }
+  then(std::make_exception_ptr(shutting_down(card)));
 }
 
 std::vector<ModelPool::Status> ModelPool::status() const {

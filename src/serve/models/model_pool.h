@@ -36,7 +36,7 @@ class ModelPool {
 
   /// Throws invalid_input for options out of range. Loads nothing yet.
   explicit ModelPool(Options options);
-  /// Waits for a load under way. A lease that is left keeps its model until it ends.
+  /// As stop(). A lease that is left keeps its model until it ends.
   ~ModelPool();
   ModelPool(const ModelPool&) = delete;
   ModelPool& operator=(const ModelPool&) = delete;
@@ -44,16 +44,20 @@ class ModelPool {
   const std::vector<std::shared_ptr<const ModelCard>>& cards() const;
 
   /// Loads in order what fits, in the caller's thread, and from then on whatever is asked for, in
-  /// one of its own. Throws what loading throws.
+  /// one of its own. Throws what loading throws; returns where stop() came before it was done.
   void start();
+  /// Loads nothing more: all who wait are answered, a load under way is given up at its next
+  /// tensor. Once it returns, the pool calls nobody any more. What is in memory stays; a second
+  /// call does nothing. Not from what the pool calls.
+  void stop();
 
   /// The model, which stays in memory while the lease is held; null when it is not there.
   std::shared_ptr<ModelHost> lease(const ModelCard& card);
   /// The same to look at it, which does not count as use.
   std::shared_ptr<ModelHost> peek(const ModelCard& card);
   /// Has the model loaded and calls `then` with nothing once it is, which may take its lease, or
-  /// with why it could not be: busy when others left it no room in time. From the pool's thread, or
-  /// at once. Never called after the pool is gone.
+  /// with why it could not be: busy when others left it no room in time, or when the pool is
+  /// stopped. From the pool's thread or that of stop(), or at once after it.
   void when_loaded(const ModelCard& card, std::function<void(std::exception_ptr)> then);
 
   enum class State { absent, loading, loaded };

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "tests/cli/tiny_model.h"
+#include "tests/serve/http/test_server.h"
 
 namespace deepseek::testing {
 
@@ -15,7 +16,7 @@ AccountedServer::AccountedServer()
       balances(database),
       ledger(database) {
   write_small_model(folder.path() / "model", byte_config());
-  config.http.listen = {{"127.0.0.1", 0}};
+  config.http = local_config();
   config.models = {{"tiny", folder.path() / "model"}};
   config.access_log = folder.path() / "access.log";
   config.store = store::StoreLocation{.data_path = folder.path() / "data"};

@@ -9,7 +9,7 @@
 #include "core/json.h"
 #include "serve/api/model_server.h"
 #include "tests/cli/tiny_model.h"
-#include "tests/serve/http/raw_client.h"
+#include "tests/serve/http/test_server.h"
 #include "tests/support/temporary_folder.h"
 
 namespace deepseek::serve {
@@ -23,7 +23,7 @@ class Api : public ::testing::Test {
   explicit Api(const std::vector<std::string>& keys = {}) {
     testing::write_small_model(folder.path() / "model", testing::byte_config());
     ModelServerConfig config;
-    config.http.listen = {{"127.0.0.1", 0}};
+    config.http = testing::local_config();
     config.models = {{"tiny", folder.path() / "model"}};
     config.api_keys = keys;
     config.access_log = folder.path() / "access.log";

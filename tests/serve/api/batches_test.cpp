@@ -2,12 +2,11 @@
 // Files and batches through a whole server: what openai's clients send and read.
 #include "serve/store/batches.h"
 
-#include <chrono>
 #include <map>
 #include <sstream>
-#include <thread>
 
 #include "tests/serve/api/accounted_server.h"
+#include "tests/serve/http/test_server.h"
 
 namespace deepseek::serve {
 namespace {
@@ -56,11 +55,7 @@ class Batches : public AccountedServer {
   template <class Condition>
   json wait_for(const json& batch, const Condition& condition) {
     json now = batch;
-    for (int i = 0; i < 3000; ++i) {
-      now = look_up(batch);
-      if (condition(now)) break;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
+    EXPECT_TRUE(eventually([&] { return condition(now = look_up(batch)); })) << now;
     return now;
   }
   json wait_over(const json& batch) {
@@ -246,8 +241,7 @@ TEST_F(Batches, ARevokedKeyEndsItsBatch) {
   store::Owner owner(database);
   store::Batches batches(database, owner);
   const auto id = batch.at("id").get<std::string>();
-  for (int i = 0; i < 3000 && batches.find(alice.key.id, id)->status != "completed"; ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_TRUE(eventually([&] { return batches.find(alice.key.id, id)->status == "completed"; }));
   const auto end = batches.find(alice.key.id, id);
   EXPECT_EQ(end->status, "completed");
   EXPECT_EQ(end->completed + end->failed, 1000);

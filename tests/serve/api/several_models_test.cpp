@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Several models in one server, of which the memory holds one.
+#include <atomic>
 #include <filesystem>
-#include <fstream>
+#include <latch>
 #include <thread>
 
+#include "core/file.h"
 #include "serve/models/model_card.h"
 #include "tests/cli/tiny_model.h"
 #include "tests/serve/api/accounted_server.h"
+#include "tests/serve/http/test_server.h"
 
 namespace deepseek::serve {
 namespace {
@@ -94,9 +97,9 @@ TEST_F(SeveralModels, WhyAModelCannotBeLoadedIsForTheLogAlone) {
   const RawClient::Reply reply = post("/v1/chat/completions", of("other"), "");
   EXPECT_EQ(reply.status, 500);
   EXPECT_EQ(error_of(reply)["message"], "the model 'other' could not be loaded");
-  std::ifstream log(config.access_log);
-  const std::string text{std::istreambuf_iterator<char>(log), {}};
-  EXPECT_NE(text.find("model.safetensors"), std::string::npos);
+  EXPECT_TRUE(testing::eventually([&] {
+    return read_text_file(config.access_log).find("model.safetensors") != std::string::npos;
+  })) << "the log has a thread of its own";
   EXPECT_EQ(answer(of("tiny"))["model"], "tiny") << "the first can be had again";
 }
 
@@ -120,6 +123,38 @@ TEST_F(SeveralModels, AClientThatLeavesWhileItsModelComesLeavesNothing) {
     client.close();
   }
   EXPECT_EQ(answer(of("tiny"))["model"], "tiny");
+}
+
+/// Of this process. One that was joined is counted for a moment longer.
+ptrdiff_t threads() {
+  const std::filesystem::directory_iterator tasks("/proc/self/task");
+  return std::distance(begin(tasks), end(tasks));
+}
+
+TEST_F(SeveralModels, AServerThatEndsWhileAModelIsAwaitedLeavesNothing) {
+  std::atomic<bool> held{false};
+  std::latch under_way(1), go_on(1);
+  config.model.progress = [&](const Progress&) {
+    if (!held.exchange(false)) return;
+    under_way.count_down();
+    go_on.wait();
+  };
+  start();
+  answer(of("tiny"));
+  stop();
+  const ptrdiff_t before = threads();
+  start();
+  held = true;
+  RawClient client(address());
+  client.post("/v1/chat/completions", of("other").dump(), "Content-Type: application/json\r\n");
+  under_way.wait();
+  std::thread stopper([&] { stop(); });
+  const RawClient::Reply reply = client.reply();
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_EQ(error_of(reply)["message"], "the server is shutting down");
+  go_on.count_down();
+  stopper.join();
+  EXPECT_TRUE(testing::eventually([&] { return threads() <= before; }));
 }
 
 TEST_F(SeveralModels, ARepeatedRequestIsAnsweredOnceThoughItsModelWasAway) {

@@ -62,7 +62,7 @@ TEST(Drain, RefusesNewRequestsAndFinishesRunningOnes) {
   EXPECT_FALSE(it.server.server().wait_idle(std::chrono::milliseconds(0)));
   exchange->reply(text_reply("finished"));
   EXPECT_EQ(running.reply().body, "finished");
-  EXPECT_TRUE(it.server.server().wait_idle(std::chrono::seconds(20)));
+  EXPECT_TRUE(it.server.server().wait_idle(patience));
 }
 
 TEST(Drain, WhoLeavesStillAnswersButSaysSo) {
@@ -188,7 +188,7 @@ int exit_status_after(const Act& act, int64_t grace_ms) {
 }
 
 TEST(Drain, SignalsEndTheServer) {
-  EXPECT_EQ(exit_status_after([](const ServerProcess& process) { process.kill(SIGTERM); }, 20'000),
+  EXPECT_EQ(exit_status_after([](const ServerProcess& process) { process.kill(SIGTERM); }, 120'000),
             10);
   EXPECT_EQ(exit_status_after(
                 [](const ServerProcess& process) {

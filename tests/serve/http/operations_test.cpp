@@ -140,8 +140,9 @@ TEST(Spans, GoToACollector) {
                   return json_reply("{}");
                 })});
   });
-  SpanExporter exporter(
-      {.endpoint = "http://127.0.0.1:" + std::to_string(collector.address().port), .batch = 1});
+  SpanExporter exporter({.endpoint = "http://127.0.0.1:" + std::to_string(collector.address().port),
+                         .batch = 1,
+                         .timeout_ms = 120'000});
   RequestRecord unsampled = sample_record();
   unsampled.trace.sampled = false;
   exporter.add(unsampled);
@@ -158,7 +159,8 @@ TEST(Spans, GoToACollector) {
 }
 
 TEST(Spans, NeverBlockWithoutACollector) {
-  SpanExporter exporter({.endpoint = "http://127.0.0.1:1", .queue = 10, .batch = 100});
+  SpanExporter exporter(
+      {.endpoint = "http://127.0.0.1:1", .queue = 10, .batch = 100, .interval_ms = 3'600'000});
   for (int i = 0; i < 1000; ++i) exporter.add(sample_record());
   EXPECT_GE(exporter.dropped(), 990);
   EXPECT_THROW(SpanExporter({.endpoint = "file:///etc"}), Error);

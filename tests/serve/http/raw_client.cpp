@@ -15,8 +15,6 @@
 namespace deepseek::testing {
 namespace {
 
-constexpr int patience_ms = 20'000;
-
 [[noreturn]] void broken(const std::string& what) {
   throw std::runtime_error("RawClient: " + what);
 }
@@ -89,7 +87,8 @@ void RawClient::post(std::string_view path, std::string_view body, std::string_v
 
 bool RawClient::more() {
   pollfd wait{socket_, POLLIN, 0};
-  if (::poll(&wait, 1, patience_ms) <= 0) broken("nothing came; so far: " + input_);
+  if (::poll(&wait, 1, int(std::chrono::milliseconds(patience).count())) <= 0)
+    broken("nothing came; so far: " + input_);
   std::array<char, 16384> chunk;
   const ssize_t got = ::recv(socket_, chunk.data(), chunk.size(), 0);
   if (got <= 0) return false;

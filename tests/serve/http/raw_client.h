@@ -11,8 +11,11 @@
 
 namespace deepseek::testing {
 
+/// How long tests wait for what must come: on a machine that is busy, under sanitizers.
+inline constexpr std::chrono::seconds patience{120};
+
 /// A socket that sends what it is told, byte by byte, and reads replies one at a time. Throws
-/// std::runtime_error when nothing comes for 20 s.
+/// std::runtime_error when nothing comes for `patience`.
 class RawClient {
  public:
   explicit RawClient(const serve::ListenAddress& address);

@@ -18,6 +18,12 @@ ServerConfig small_config() {
   config.uri_bytes = 256;
   config.body_bytes = 100;
   config.all_bodies_bytes = 1000;
+  return config;
+}
+
+/// The same, which waits for nobody.
+ServerConfig hasty_config() {
+  ServerConfig config = small_config();
   config.header_timeout_ms = 100;
   config.body_timeout_ms = 100;
   return config;
@@ -105,9 +111,10 @@ std::vector<Case> cases() {
 }
 
 TEST(Refusals, AreTheTable) {
-  TestServer server(add_plain_routes, small_config());
+  TestServer patient(add_plain_routes, small_config()), hasty(add_plain_routes, hasty_config());
   for (const Case& test : cases()) {
     SCOPED_TRACE(test.name);
+    TestServer& server = test.status == 408 ? hasty : patient;
     RawClient client(server.address());
     client.send(test.bytes);
     const Reply reply = client.reply();
@@ -129,7 +136,8 @@ TEST(Refusals, AreTheTable) {
       EXPECT_EQ(server.record()->status, 200);
     }
   }
-  EXPECT_TRUE(eventually([&] { return server.server().counts().requests == 0; }));
+  for (TestServer* server : {&patient, &hasty})
+    EXPECT_TRUE(eventually([&] { return server->server().counts().requests == 0; }));
 }
 
 TEST(Refusals, NamesTheMethodsOfAPath) {

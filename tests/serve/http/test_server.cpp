@@ -8,11 +8,23 @@ namespace deepseek::testing {
 using namespace serve;
 
 bool eventually(const std::function<bool()>& holds) {
-  for (int i = 0; i < 4000; ++i) {
-    if (holds()) return true;
+  const auto end = std::chrono::steady_clock::now() + patience;
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > end) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
-  return false;
+  return true;
+}
+
+ServerConfig local_config() {
+  return {.listen = {{"127.0.0.1", 0}},
+          .io_nice = 0,
+          .header_timeout_ms = 600'000,
+          .body_timeout_ms = 600'000,
+          .idle_timeout_ms = 600'000,
+          .write_timeout_ms = 600'000,
+          .keep_alive_ms = 600'000,
+          .last_words_ms = 60'000};
 }
 
 TestServer::TestServer(const Routes& routes, ServerConfig config, ServerHooks hooks) {

@@ -14,7 +14,7 @@
 
 namespace deepseek::testing {
 
-/// What one thread hands to another; waiting gives up after 20 s.
+/// What one thread hands to another; waiting gives up after `patience`.
 template <class Value>
 class Mailbox {
  public:
@@ -27,8 +27,7 @@ class Mailbox {
   }
   std::optional<Value> take() {
     std::unique_lock lock(mutex_);
-    if (!changed_.wait_for(lock, std::chrono::seconds(20), [&] { return !values_.empty(); }))
-      return std::nullopt;
+    if (!changed_.wait_for(lock, patience, [&] { return !values_.empty(); })) return std::nullopt;
     Value value = std::move(values_.front());
     values_.erase(values_.begin());
     return value;
@@ -44,10 +43,11 @@ class Mailbox {
   std::vector<Value> values_;
 };
 
-/// Waits until `holds`, for what has no event of its own; false after 20 s.
+/// Waits until `holds`, for what has no event of its own; false after `patience`.
 bool eventually(const std::function<bool()>& holds);
 
-inline serve::ServerConfig local_config() { return {.listen = {{"127.0.0.1", 0}}, .io_nice = 0}; }
+/// A server on a free port, which loses nobody for a machine that is slow.
+serve::ServerConfig local_config();
 
 /// A running server on a free port, with its finished requests at hand.
 class TestServer {

@@ -3,8 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <condition_variable>
+#include <latch>
 #include <mutex>
+#include <thread>
 
 #include "core/error.h"
 #include "tests/cli/tiny_model.h"
@@ -34,7 +37,7 @@ class Outcome {
   /// Empty when the model was loaded.
   std::string wait() {
     std::unique_lock lock(mutex_);
-    if (!changed_.wait_for(lock, 60s, [&] { return over_; })) return "never answered";
+    if (!changed_.wait_for(lock, 120s, [&] { return over_; })) return "never answered";
     if (!failure_) return "";
     try {
       std::rethrow_exception(failure_);
@@ -73,7 +76,8 @@ class Pool : public ::testing::Test {
     return outcome.wait();
   }
   bool becomes_absent(size_t i) const {
-    for (int tries = 0; tries < 6000 && state(i) != State::absent; ++tries)
+    const auto end = std::chrono::steady_clock::now() + 120s;
+    while (state(i) != State::absent && std::chrono::steady_clock::now() < end)
       std::this_thread::sleep_for(10ms);
     return state(i) == State::absent;
   }
@@ -101,6 +105,20 @@ TEST_F(Pool, TheModelThatWasUsedLongestAgoMakesRoom) {
   EXPECT_NE(pool->lease(card(2)), nullptr);
   pool->lease(card(0));
   EXPECT_EQ(load(1), "");
+  EXPECT_EQ(state(2), State::absent);
+}
+
+TEST_F(Pool, AModelIsUsedFromBeforeItsWaitersHearOfIt) {
+  start();
+  pool->lease(card(0));
+  Outcome outcome;
+  pool->when_loaded(card(2), [&, then = outcome.taker()](const std::exception_ptr& failure) {
+    EXPECT_NE(pool->lease(card(0)), nullptr);
+    then(failure);
+  });
+  EXPECT_EQ(outcome.wait(), "");
+  EXPECT_EQ(load(1), "");
+  EXPECT_EQ(state(0), State::loaded) << "it was used last";
   EXPECT_EQ(state(2), State::absent);
 }
 
@@ -154,13 +172,28 @@ TEST_F(Pool, AModelThatIsLargerThanTheMemoryIsLoadedAlone) {
 TEST_F(Pool, AnUnusedModelLeavesAfterItsTime) {
   options.unload_after = 1s;
   start();
-  std::shared_ptr<ModelHost> held = pool->lease(card(1));
+  // Taken where it is sure to be there, however late.
+  std::shared_ptr<ModelHost> held;
+  Outcome outcome;
+  pool->when_loaded(card(1), [&, then = outcome.taker()](const std::exception_ptr& failure) {
+    held = pool->lease(card(1));
+    then(failure);
+  });
+  EXPECT_EQ(outcome.wait(), "");
   EXPECT_TRUE(becomes_absent(0));
   EXPECT_EQ(state(1), State::loaded);
   held.reset();
-  EXPECT_TRUE(pool->status()[1].leaves_at.has_value());
   EXPECT_TRUE(becomes_absent(1));
   EXPECT_EQ(load(0), "");
+}
+
+TEST_F(Pool, WhenAModelLeavesIsSaidWhileItIsUnused) {
+  options.unload_after = 3600s;
+  start();
+  EXPECT_TRUE(pool->status()[0].leaves_at.has_value());
+  const std::shared_ptr<ModelHost> held = pool->lease(card(1));
+  EXPECT_FALSE(pool->status()[1].leaves_at.has_value());
+  EXPECT_FALSE(pool->status()[2].leaves_at.has_value());
 }
 
 TEST_F(Pool, WhyAModelCannotBeLoadedIsSaidAndTheNextTryIsAnew) {
@@ -174,12 +207,77 @@ TEST_F(Pool, WhyAModelCannotBeLoadedIsSaidAndTheNextTryIsAnew) {
   EXPECT_EQ(load(2), "");
 }
 
-TEST_F(Pool, ItsEndLeavesNobodyCalled) {
+TEST_F(Pool, WhenItStopsAllWhoWaitAreTold) {
   start();
-  const auto held = std::make_shared<int>(0);
   const std::shared_ptr<ModelHost> first = pool->lease(card(0)), second = pool->lease(card(1));
-  pool->when_loaded(card(2), [held](const std::exception_ptr&) { FAIL() << "called"; });
+  std::vector<Outcome> outcomes(3);
+  for (Outcome& outcome : outcomes) pool->when_loaded(card(2), outcome.taker());
+  pool->stop();
+  for (Outcome& outcome : outcomes) {
+    ASSERT_TRUE(outcome.over());
+    EXPECT_EQ(outcome.wait(), "the server is shutting down; 'c' is not loaded any more");
+  }
+  EXPECT_EQ(load(2), "the server is shutting down; 'c' is not loaded any more");
+  EXPECT_NE(pool->lease(card(0)), nullptr) << "what is in memory stays";
+  pool->stop();
+}
+
+TEST_F(Pool, WhenItStopsALoadUnderWayIsGivenUp) {
+  std::atomic<bool> held{false};
+  std::latch under_way(1), go_on(1);
+  options.model.progress = [&](const Progress&) {
+    if (!held.exchange(false)) return;
+    under_way.count_down();
+    go_on.wait();
+  };
+  std::atomic<int> loads_said{0};
+  options.notice = [&](const std::string& line) { loads_said += line == "model 'c' is loaded"; };
+  start();
+  held = true;
+  Outcome outcome;
+  pool->when_loaded(card(2), outcome.taker());
+  under_way.wait();
+  std::thread stopper([&] { pool->stop(); });
+  EXPECT_EQ(outcome.wait(), "the server is shutting down; 'c' is not loaded any more");
+  EXPECT_EQ(state(2), State::loading) << "who waited need not wait for it";
+  go_on.count_down();
+  stopper.join();
+  EXPECT_EQ(state(2), State::absent);
+  EXPECT_EQ(loads_said, 0);
+}
+
+TEST_F(Pool, AStartIsOverWhenItStops) {
+  std::latch under_way(1), go_on(1);
+  std::atomic<bool> held{true};
+  options.model.progress = [&](const Progress&) {
+    if (!held.exchange(false)) return;
+    under_way.count_down();
+    go_on.wait();
+  };
+  pool = std::make_unique<ModelPool>(options);
+  std::thread starter([&] { EXPECT_NO_THROW(pool->start()); });
+  under_way.wait();
+  Outcome outcome;
+  pool->when_loaded(card(0), outcome.taker());
+  std::thread stopper([&] { pool->stop(); });
+  EXPECT_EQ(outcome.wait(), "the server is shutting down; 'a' is not loaded any more");
+  go_on.count_down();
+  stopper.join();
+  for (const ModelPool::Status& status : pool->status()) EXPECT_EQ(status.state, State::absent);
+  starter.join();
+}
+
+TEST_F(Pool, ItsEndLeavesNobodyWaitingAndNobodyCalled) {
+  start();
+  auto calls = std::make_shared<int>(0);
+  const std::shared_ptr<ModelHost> first = pool->lease(card(0)), second = pool->lease(card(1));
+  pool->when_loaded(card(2), [calls](const std::exception_ptr& failure) {
+    ++*calls;
+    EXPECT_TRUE(failure);
+  });
   pool.reset();
+  EXPECT_EQ(*calls, 1);
+  EXPECT_EQ(calls.use_count(), 1) << "nothing is left that could call";
   EXPECT_EQ(first->model().config().vocab_size, 261) << "its lease is held";
 }
 

@@ -123,8 +123,9 @@ std::string PostgresServer::new_database() {
 void PostgresServer::end_sessions() {
   store::open_postgres(url("public"), 5000)
       ->query(
-          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
-          "AND usename = 'deepseek'");
+          // Until each has ended.
+          "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "
+          "WHERE pid <> pg_backend_pid() AND usename = 'deepseek'");
 }
 
 }  // namespace deepseek::testing
