@@ -29,6 +29,7 @@ def main():
         raise SystemExit(f"no scenario is called {' or '.join(options.names)}; --list names them")
     if options.quick:
         os.environ.pop("DEEPSEEK_STARTER", None)
+        os.environ["DEEPSEEK_QUICK"] = "1"
     files = [str(HERE / f"{one.file}.py") for one in selected]
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers are stopped on the way out
     report = Report(selected, ELSEWHERE if not options.names and not options.quick else [])

@@ -33,6 +33,7 @@ SCENARIOS = [
     Scenario("20", "ollama_api", "ollama: connects by the URL alone", True),
     Scenario("–", "openai_chat", "openai-python: formats, completions, embeddings", True),
     Scenario("–", "openai_responses", "openai-python: responses", True),
+    Scenario("–", "openapi_fuzz", "schemathesis: /openapi.json holds, whatever is sent", True),
 ]
 
 # What no file here runs, and why.

@@ -11,7 +11,7 @@ function operationsOf(document) {
   for (const [path, methods] of Object.entries(document.paths)) {
     if (/^\/(web|assets)\//.test(path) || path === "/") continue;
     for (const [method, operation] of Object.entries(methods)) {
-      const body = operation.requestBody?.content["application/json"].schema;
+      const body = operation.requestBody?.content["application/json"]?.schema;
       const key = `${method} ${operation.summary ?? path} ${body?.$ref ?? ""}`;
       const scope = operation.security?.[0]?.bearer?.[0];
       if (!found.has(key))

@@ -16,8 +16,10 @@
 #include "core/machine_memory.h"
 #include "deepseek/deepseek.h"
 #include "serve/api/api.h"
+#include "serve/api/api_notes.h"
 #include "serve/api/model_waits.h"
 #include "serve/api/page.h"
+#include "serve/api/reply_schemas.h"
 #include "serve/batches/batch_routes.h"
 #include "serve/batches/batch_runner.h"
 #include "serve/http/access_log.h"
@@ -104,6 +106,7 @@ struct ModelServer::Impl {
     context_->accounts = accounts_;
     add_request_schemas(context_->schemas);
     add_page_schemas(context_->schemas);
+    add_reply_schemas(context_->schemas);
     context_->names = std::make_shared<ModelNames>(models_->cards(), config_.aliases);
     context_->models = models_;
     context_->strict_replay = config_.strict_replay;
@@ -195,7 +198,7 @@ struct ModelServer::Impl {
     router.add(Route("GET", "/openapi.json", Access::open(),
                      answering([page](const HttpRequest&) { return json_reply(*page); }),
                      {.always = true, .summary = "This document"}));
-    *page = openapi_document(router, context_->schemas,
+    *page = openapi_document(router, context_->schemas, api_notes(),
                              {.title = "deepseek",
                               .version = std::string(version()),
                               .description = "DeepSeek models behind the OpenAI and DeepSeek API.",

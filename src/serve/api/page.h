@@ -67,14 +67,17 @@ const std::string& page_owner(const HttpRequest& http);
 /// A message as the page reads it.
 nlohmann::ordered_json page_message(const store::ChatMessage& message);
 
-/// Calls `work` on a history; a history that is full becomes RequestError 409.
+/// Calls `work` on a history. What is not there becomes RequestError 404 naming `missing`, a
+/// history that is full 409.
 template <class Work>
-auto with_history(const Work& work) {
+auto with_history(const char* missing, const Work& work) {
   try {
     return work();
   } catch (const RequestError&) {
     throw;
   } catch (const Error& error) {
+    if (error.kind() == ErrorKind::not_found)
+      throw RequestError(404, error.what(), {.param = missing});
     if (error.kind() != ErrorKind::out_of_memory) throw;
     throw RequestError(409, error.what(), {.code = "history_full", .should_retry = false});
   }

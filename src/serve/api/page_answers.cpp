@@ -36,7 +36,7 @@ void answer_chat(const std::shared_ptr<Page>& page, Exchange exchange) {
   const json body = checked_body(http, "PageAnswer", context->schemas);
   const std::string chat(http.path_value("chat"));
   store::History& history = page->history(http);
-  if (!history.find(page_owner(http), chat)) refuse(404, "there is no such chat");
+  if (!history.find(page_owner(http), chat)) refuse_param(404, "chat", "there is no such chat");
   const std::shared_ptr<ModelHost> host = context->host(body.value("model", ""));
 
   ChatAnswer started =
@@ -48,7 +48,8 @@ void answer_chat(const std::shared_ptr<Page>& page, Exchange exchange) {
   message.details =
       ordered_json{{"state", "streaming"}, {"answer", stream.id()}, {"model", host->name()}}.dump();
   try {
-    message = with_history([&] { return history.add(page_owner(http), chat, message); });
+    message =
+        with_history("parent_id", [&] { return history.add(page_owner(http), chat, message); });
   } catch (...) {
     stream.finish();
     throw;

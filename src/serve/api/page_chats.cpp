@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/api/page.h"
 #include "serve/api/request_fields.h"
+#include "serve/http/request_error.h"
 
 namespace deepseek::serve {
 namespace {
@@ -25,6 +26,12 @@ ordered_json chat_json(const store::Conversation& chat) {
 
 std::string chat_id(const HttpRequest& http) { return std::string(http.path_value("chat")); }
 
+store::Conversation existing_chat(store::History& history, const HttpRequest& http) {
+  auto chat = history.find(page_owner(http), chat_id(http));
+  if (!chat) refuse_param(404, "chat", "there is no such chat");
+  return *std::move(chat);
+}
+
 std::string query_text(const HttpRequest& http, std::string_view name) {
   const std::string* const value = http.query_value(name);
   return value ? *value : std::string();
@@ -47,7 +54,7 @@ HttpReply list_chats(Page& page, const HttpRequest& http) {
 
 HttpReply create_chat(Page& page, const HttpRequest& http) {
   const json body = checked_body(http, "PageChat", page.api()->schemas);
-  const store::Conversation made = with_history([&] {
+  const store::Conversation made = with_history("chat", [&] {
     return page.history(http).create(page_owner(http), body.value("title", ""),
                                      dumped(body, "settings").value_or("{}"));
   });
@@ -56,26 +63,26 @@ HttpReply create_chat(Page& page, const HttpRequest& http) {
 
 HttpReply show_chat(Page& page, const HttpRequest& http) {
   store::History& history = page.history(http);
-  const auto chat = history.find(page_owner(http), chat_id(http));
-  if (!chat) refuse(404, "there is no such chat");
-  ordered_json shown = chat_json(*chat);
+  const store::Conversation chat = existing_chat(history, http);
+  ordered_json shown = chat_json(chat);
   shown["messages"] = ordered_json::array();
-  for (const store::ChatMessage& message : history.messages(page_owner(http), chat->id))
+  for (const store::ChatMessage& message : history.messages(page_owner(http), chat.id))
     shown["messages"].push_back(page_message(message));
   return json_reply(shown.dump());
 }
 
 HttpReply change_chat(Page& page, const HttpRequest& http) {
   const json body = checked_body(http, "PageChat", page.api()->schemas);
-  return json_reply(chat_json(page.history(http).change(page_owner(http), chat_id(http),
-                                                        field<std::string>(body, "title"),
-                                                        dumped(body, "settings")))
-                        .dump());
+  const store::Conversation changed = with_history("chat", [&] {
+    return page.history(http).change(page_owner(http), chat_id(http),
+                                     field<std::string>(body, "title"), dumped(body, "settings"));
+  });
+  return json_reply(chat_json(changed).dump());
 }
 
 HttpReply remove_chat(Page& page, const HttpRequest& http) {
   if (!page.history(http).remove(page_owner(http), chat_id(http)))
-    refuse(404, "there is no such chat");
+    refuse_param(404, "chat", "there is no such chat");
   return json_reply(R"({"removed":1})");
 }
 
@@ -92,8 +99,11 @@ HttpReply add_message(Page& page, const HttpRequest& http) {
   message.content = body["content"];
   message.reasoning = body.value("reasoning", "");
   message.details = dumped(body, "details").value_or("{}");
-  const store::ChatMessage added = with_history(
-      [&] { return page.history(http).add(page_owner(http), chat_id(http), std::move(message)); });
+  store::History& history = page.history(http);
+  existing_chat(history, http);
+  const store::ChatMessage added = with_history("parent_id", [&] {
+    return history.add(page_owner(http), chat_id(http), std::move(message));
+  });
   return json_reply(page_message(added).dump(), 201);
 }
 

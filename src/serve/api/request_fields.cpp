@@ -56,6 +56,14 @@ grammar::Grammar compiled(const std::string& param, Build build) {
   }
 }
 
+/// What the engine refuses begins with the field's name: "stop: expected …".
+std::string field_of_refusal(std::string_view message) {
+  const size_t end = std::min(message.find(": "), message.size());
+  const bool is_name = message.substr(0, end).find_first_not_of("abcdefghijklmnopqrstuvwxyz_") ==
+                       std::string_view::npos;
+  return end < message.size() && is_name ? std::string(message.substr(0, end)) : std::string();
+}
+
 [[noreturn]] void refuse_busy(const Busy& busy) {
   throw RequestError(busy.draining ? 503 : 429, busy.reason,
                      {.retry_after_ms = busy.retry_after.count()});
@@ -155,7 +163,7 @@ Ticket submit(ModelHost& host, Request request) {
       return host.scheduler().submit(std::move(request));
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::invalid_input) throw;
-      throw RequestError(422, error.what());
+      throw RequestError(422, error.what(), {.param = field_of_refusal(error.what())});
     }
   }();
   if (Ticket* ticket = std::get_if<Ticket>(&answer)) return std::move(*ticket);

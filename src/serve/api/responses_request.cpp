@@ -71,9 +71,9 @@ ordered_json items_of(const ordered_json& input) {
   else
     items = input;
   for (ordered_json& item : items) {
-    if (!item.contains("type")) item["type"] = "message";
-    if (!item.contains("id") || !item["id"].is_string())
-      item["id"] = new_id(id_prefix(item["type"].get<std::string>()));
+    const std::string type = field<std::string>(item, "type").value_or("message");
+    item["type"] = type;
+    if (!field<std::string>(item, "id")) item["id"] = new_id(id_prefix(type));
   }
   return items;
 }

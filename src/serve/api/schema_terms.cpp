@@ -14,6 +14,8 @@ json integer(int64_t least, int64_t most) {
   return nullable({{"type", "integer"}, {"minimum", least}, {"maximum", most}});
 }
 
+json token_id() { return {{"type", "integer"}, {"minimum", 0}, {"maximum", INT32_MAX}}; }
+
 json number(double least, double most) {
   return nullable({{"type", "number"}, {"minimum", least}, {"maximum", most}});
 }

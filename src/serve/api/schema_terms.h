@@ -7,13 +7,16 @@
 
 #include "core/json.h"
 
-/// Words that the schemas of request bodies are written in. All but body() allow null.
+/// Words that the schemas of request bodies are written in. All but body() and token_id() allow
+/// null.
 namespace deepseek::serve::terms {
 
 inline constexpr int64_t most_tokens = 1'000'000'000;
 
 nlohmann::json nullable(nlohmann::json schema);
 nlohmann::json integer(int64_t least, int64_t most);
+/// A vocabulary has fewer.
+nlohmann::json token_id();
 nlohmann::json number(double least, double most);
 nlohmann::json text(int64_t longest = int64_t{1} << 40);
 nlohmann::json flag();

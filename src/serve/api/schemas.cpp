@@ -2,6 +2,7 @@
 #include "serve/api/api.h"
 #include "serve/api/schema_terms.h"
 #include "serve/batches/batch_routes.h"
+#include "serve/files/file_routes.h"
 
 namespace deepseek::serve {
 namespace {
@@ -35,8 +36,7 @@ json common_fields() {
                                {{"type", "array"},
                                 {"maxItems", 16},
                                 {"items", {{"type", "string"}, {"minLength", 1}}}}})}}},
-      {"stop_token_ids",
-       nullable({{"type", "array"}, {"maxItems", 1024}, {"items", {{"type", "integer"}}}})},
+      {"stop_token_ids", nullable({{"type", "array"}, {"maxItems", 1024}, {"items", token_id()}})},
       {"ignore_eos", flag()},
       {"stream", flag()},
       {"stream_options",
@@ -49,6 +49,7 @@ json common_fields() {
        nullable({{"type", "string"}, {"maxLength", 512}, {"pattern", "^[A-Za-z0-9_-]*$"}})},
       {"user", text(1024)},
       {"service_tier", text(64)},
+      {"guided_json", {{"type", json::array({"object", "string", "boolean", "null"})}}},
       {"guided_regex", text()},
       {"guided_grammar", text()},
       {"guided_choice", nullable({{"type", "array"},
@@ -147,7 +148,7 @@ json chat_fields() {
 
 /// A text or token ids, one or several.
 json texts_or_ids() {
-  const json ids = {{"type", "array"}, {"items", {{"type", "integer"}}}};
+  const json ids = {{"type", "array"}, {"items", token_id()}};
   return {
       {"anyOf", json::array({{{"type", "string"}},
                              ids,
@@ -179,6 +180,7 @@ json completion_fields() {
 }  // namespace
 
 void add_request_schemas(SchemaSet& schemas) {
+  add_file_schemas(schemas);
   add_batch_schemas(schemas);
   schemas.add("Message", message_schema());
   schemas.add("Tool", tool_schema());
@@ -193,11 +195,10 @@ void add_request_schemas(SchemaSet& schemas) {
                                        {"return_token_strs", flag()},
                                        {"messages", messages_schema()}},
                                       json::array()));
-  schemas.add("DetokenizeRequest",
-              body({{"model", text(512)},
-                    {"skip_special_tokens", flag()},
-                    {"tokens", {{"type", "array"}, {"items", {{"type", "integer"}}}}}},
-                   json::array({"tokens"})));
+  schemas.add("DetokenizeRequest", body({{"model", text(512)},
+                                         {"skip_special_tokens", flag()},
+                                         {"tokens", {{"type", "array"}, {"items", token_id()}}}},
+                                        json::array({"tokens"})));
   schemas.add("TemplateRequest", body({{"model", text(512)}, {"messages", messages_schema()}},
                                       json::array({"messages"})));
   add_messages_schemas(schemas);

@@ -16,6 +16,7 @@ using nlohmann::ordered_json;
 
 constexpr int64_t upload_limit_bytes = int64_t{200} << 20;  // as OpenAI's for batches
 constexpr int64_t longest_page = 999;
+constexpr int64_t least_seconds = 3600, most_seconds = 30 * 86400;  // that a file is kept
 constexpr std::string_view purposes[] = {"batch", "user_data", "evals", "assistants"};
 
 ordered_json page_of(const store::FileRecord& file) {
@@ -48,7 +49,7 @@ std::optional<int64_t> expires_at_ms(const std::vector<FormPart>& form) {
                  "'");
   if (!seconds) return std::nullopt;
   return store::system_clock_ms() +
-         1000 * whole_number(*seconds, "expires_after[seconds]", 3600, 30 * 86400);
+         1000 * whole_number(*seconds, "expires_after[seconds]", least_seconds, most_seconds);
 }
 
 HttpReply upload(const FileAccess& access, const HttpRequest& http) {
@@ -147,6 +148,20 @@ ordered_json list_page(const ListQuery& query, std::vector<ordered_json> items) 
   page["last_id"] = items.empty() ? ordered_json(nullptr) : items.back().at("id");
   page["has_more"] = more;
   return page;
+}
+
+void add_file_schemas(SchemaSet& schemas) {
+  schemas.add("FileUpload",
+              {{"type", "object"},
+               {"required", {"file", "purpose"}},
+               {"properties",
+                {{"file", {{"type", "string"}, {"contentMediaType", "application/octet-stream"}}},
+                 {"purpose",
+                  {{"type", "string"},
+                   {"enum", std::vector<std::string>(std::begin(purposes), std::end(purposes))}}},
+                 {"expires_after[anchor]", {{"type", "string"}, {"enum", {"created_at"}}}},
+                 {"expires_after[seconds]",
+                  {{"type", "integer"}, {"minimum", least_seconds}, {"maximum", most_seconds}}}}}});
 }
 
 void add_file_routes(Router& router, const FileAccess& access) {

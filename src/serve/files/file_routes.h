@@ -9,6 +9,7 @@
 
 #include "core/json.h"
 #include "serve/http/router.h"
+#include "serve/http/schema_validate.h"
 #include "serve/store/files.h"
 
 namespace deepseek::serve {
@@ -24,6 +25,9 @@ struct FileAccess {
 
 /// /v1/files: upload (multipart/form-data), list, look up, content, delete.
 void add_file_routes(Router& router, const FileAccess& access);
+
+/// Adds "FileUpload", the fields of an upload's form.
+void add_file_schemas(SchemaSet& schemas);
 
 /// The page of a list that a query asks for: `limit` items, newest first, after the id `after`.
 struct ListQuery {

@@ -41,8 +41,7 @@ struct RouteOptions {
   /// 200 before the outcome is known, as DeepSeek's own API does.
   bool blank_keep_alive = false;
   std::string summary = {};         // for /openapi.json
-  std::string request_schema = {};  // names among its schemas; empty: no JSON body
-  std::string reply_schema = {};
+  std::string request_schema = {};  // a name among its schemas; empty: no JSON body
 };
 
 struct Route {

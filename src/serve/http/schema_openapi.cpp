@@ -2,6 +2,8 @@
 #include "serve/http/schema_openapi.h"
 
 #include <algorithm>
+#include <array>
+#include <set>
 
 #include "core/error.h"
 
@@ -9,6 +11,55 @@ namespace deepseek::serve {
 namespace {
 
 using Json = nlohmann::json;
+
+struct StatusText {
+  int status;
+  const char* text;
+};
+
+constexpr std::array status_texts{
+    StatusText{200, "Success."},
+    StatusText{201, "It was made."},
+    StatusText{304, "What the client has is still current."},
+    StatusText{400, "The request is malformed: its message names the field."},
+    StatusText{401, "No API key, or none that is valid."},
+    StatusText{402, "The key's balance does not suffice."},
+    StatusText{403, "The key's scope, the Host or the Origin does not allow this."},
+    StatusText{404, "There is no such thing, or it belongs to another key."},
+    StatusText{408, "The request did not arrive in time."},
+    StatusText{409, "What is there already stands against it."},
+    StatusText{410, "It was there, and is forgotten."},
+    StatusText{413, "The body is too large."},
+    StatusText{415, "The body has another content type, or is compressed."},
+    StatusText{422, "A value is out of range: the message names the field."},
+    StatusText{429, "Too many requests or tokens; try again later."},
+    StatusText{431, "The header is too large."},
+    StatusText{500, "The server failed; its log has the reason under the request's id."},
+    StatusText{501, "This server was started without what this needs."},
+    StatusText{503, "The server is not ready, or has too much to do; try again later."},
+};
+
+const char* text_of(int status) {
+  const auto* const found = std::ranges::find(status_texts, status, &StatusText::status);
+  if (found == status_texts.end()) fail(ErrorKind::internal, "status ", status, " has no text");
+  return found->text;
+}
+
+struct Dialect {
+  const char* name;
+  const char* schema;  // of the body of every error
+};
+
+Dialect dialect_of(const Route& route) {
+  switch (route.options.dialect) {
+    case ErrorDialect::anthropic:
+      return {"anthropic", "AnthropicError"};
+    case ErrorDialect::ollama:
+      return {"ollama", "OllamaError"};
+    default:
+      return {"openai", "Error"};
+  }
+}
 
 std::string lower_case(std::string text) {
   for (char& c : text)
@@ -26,7 +77,7 @@ std::pair<std::string, Json> path_and_parameters(const std::string& pattern) {
     parameters.push_back({{"name", path.substr(at + 1, end - at - 1)},
                           {"in", "path"},
                           {"required", true},
-                          {"schema", {{"type", "string"}}}});
+                          {"schema", {{"type", "string"}, {"minLength", 1}}}});
   }
   return {path, parameters};
 }
@@ -43,52 +94,149 @@ std::string operation_id(const Route& route) {
   return id;
 }
 
-Json content(const std::string& schema, const SchemaSet& schemas, const Route& route) {
-  if (!schemas.find(schema))
-    fail(ErrorKind::internal, "route ", route.method, " ", route.pattern, ": there is no schema ",
-         schema);
-  return {{"application/json", {{"schema", {{"$ref", "#/components/schemas/" + schema}}}}}};
+Json reference(const std::string& name) { return {{"$ref", "#/components/schemas/" + name}}; }
+
+class Writer {
+ public:
+  Writer(const SchemaSet& schemas, const RouteNotes& notes) : schemas_(schemas), notes_(notes) {}
+
+  Json operation(const Route& route, Json parameters) {
+    const RouteNote* const note = notes_(route);
+    if (!note) fail_route(route, "has no note");
+    Json page{{"operationId", operation_id(route)}};
+    if (!route.options.summary.empty()) page["summary"] = route.options.summary;
+    for (const QueryNote& one : note->query)
+      parameters.push_back({{"name", one.name},
+                            {"in", "query"},
+                            {"description", one.description},
+                            {"schema", one.schema}});
+    if (!parameters.empty()) page["parameters"] = std::move(parameters);
+    const bool has_body = !route.options.request_schema.empty() || !note->form.empty();
+    if (has_body) page["requestBody"] = request_body(route, *note);
+    page["responses"] = responses(route, *note, has_body);
+    page["security"] = Json::array();
+    if (!route.access.is_open())
+      page["security"] = {{{"bearer", {route.access.scope()}}},
+                          {{"api_key", {route.access.scope()}}}};
+    return page;
+  }
+
+  /// Those that some operation refers to.
+  Json take_failures() { return std::move(failures_); }
+
+ private:
+  [[noreturn]] static void fail_route(const Route& route, std::string_view what) {
+    fail(ErrorKind::internal, "route ", route.method, " ", route.pattern, ": ", what);
+  }
+
+  Json known(const std::string& schema, const Route& route) const {
+    if (!schemas_.find(schema)) fail_route(route, "there is no schema " + schema);
+    return reference(schema);
+  }
+
+  Json request_body(const Route& route, const RouteNote& note) const {
+    Json content = Json::object();
+    if (!route.options.request_schema.empty())
+      content["application/json"] = {{"schema", known(route.options.request_schema, route)}};
+    if (!note.form.empty()) content["multipart/form-data"] = {{"schema", known(note.form, route)}};
+    return {{"required", true}, {"content", std::move(content)}};
+  }
+
+  Json responses(const Route& route, const RouteNote& note, bool has_body) {
+    Json page = Json::object();
+    for (const ReplyNote& one : note.replies) {
+      Json& answer = page[std::to_string(one.status)];
+      answer["description"] = text_of(one.status);
+      if (one.media.empty()) continue;
+      answer["content"][one.media] = {{"schema", reply_schema(one, route)}};
+    }
+    std::set<int> statuses{400, 403, 408, 413, 415, 431, 500, 503};
+    if (!route.access.is_open()) statuses.insert(401);
+    if (has_body) statuses.insert(422);
+    statuses.insert(note.failures.begin(), note.failures.end());
+    for (const int status : statuses)
+      if (!page.contains(std::to_string(status)))
+        page[std::to_string(status)] = failure(dialect_of(route), status);
+    return page;
+  }
+
+  /// OpenAPI 3.1 has no words for streams: an event is shown as its fields, lines of JSON as a
+  /// list.
+  Json reply_schema(const ReplyNote& note, const Route& route) const {
+    if (note.schema.empty())
+      return note.media.starts_with("text/") ? Json{{"type", "string"}} : Json::object();
+    const Json schema = known(note.schema, route);
+    if (note.media == "application/x-ndjson") return {{"type", "array"}, {"items", schema}};
+    if (note.media != "text/event-stream") return schema;
+    Json data{{"type", "string"}, {"contentMediaType", "application/json"}};
+    const bool own_errors = route.options.dialect == ErrorDialect::responses;
+    data["contentSchema"] =
+        own_errors ? schema : Json{{"anyOf", {schema, reference(dialect_of(route).schema)}}};
+    if (note.ends_with_done) data = {{"anyOf", {Json{{"const", "[DONE]"}}, std::move(data)}}};
+    const Json text{{"type", "string"}};
+    return {{"description", "One event of the stream."},
+            {"type", "object"},
+            {"properties", {{"event", text}, {"id", text}, {"data", std::move(data)}}},
+            {"required", {"data"}}};
+  }
+
+  Json failure(const Dialect& dialect, int status) {
+    const std::string name = std::string(dialect.name) + "_" + std::to_string(status);
+    if (!failures_.contains(name)) {
+      const Json whole{{"type", "integer"}, {"minimum", 0}};
+      Json headers{
+          {"x-should-retry",
+           {{"required", true}, {"schema", {{"type", "string"}, {"enum", {"true", "false"}}}}}}};
+      if (status == 429 || status == 503) {
+        headers["Retry-After"] = {{"description", "Seconds."}, {"schema", whole}};
+        headers["retry-after-ms"] = {{"description", "Milliseconds."}, {"schema", whole}};
+      }
+      if (status == 401) headers["WWW-Authenticate"] = {{"schema", {{"type", "string"}}}};
+      failures_[name] = {
+          {"description", text_of(status)},
+          {"headers", std::move(headers)},
+          {"content", {{"application/json", {{"schema", reference(dialect.schema)}}}}}};
+    }
+    return {{"$ref", "#/components/responses/" + name}};
+  }
+
+  const SchemaSet& schemas_;
+  const RouteNotes& notes_;
+  Json failures_ = Json::object();
+};
+
+Json record(Json fields) {
+  Json required = Json::array();
+  for (const auto& [name, schema] : fields.items()) required.push_back(name);
+  return {{"type", "object"}, {"properties", std::move(fields)}, {"required", required}};
 }
 
-/// The body of every error, in the dialect of most routes.
-Json error_schema() {
+/// The bodies of errors, as error_body() writes them.
+void add_error_schemas(Json& schemas) {
   const Json text{{"type", "string"}}, text_or_null{{"type", {"string", "null"}}};
-  const Json fields{
-      {"message", text}, {"type", text}, {"param", text_or_null}, {"code", text_or_null}};
-  return {{"type", "object"},
-          {"properties",
-           {{"error", {{"type", "object"}, {"properties", fields}, {"required", {"message"}}}}}},
-          {"required", {"error"}}};
+  schemas["Error"] = record({{"error", record({{"message", text},
+                                               {"type", text},
+                                               {"param", text_or_null},
+                                               {"code", text_or_null}})}});
+  schemas["AnthropicError"] = record({{"type", Json{{"const", "error"}}},
+                                      {"error", record({{"type", text}, {"message", text}})},
+                                      {"request_id", text_or_null}});
+  schemas["OllamaError"] = record({{"error", text}});
 }
 
 }  // namespace
 
-Json openapi_document(const Router& router, const SchemaSet& schemas, const ApiInfo& info) {
+Json openapi_document(const Router& router, const SchemaSet& schemas, const RouteNotes& notes,
+                      const ApiInfo& info) {
+  Writer writer(schemas, notes);
   Json paths = Json::object();
   for (const Route& route : router.routes()) {
-    const auto [path, parameters] = path_and_parameters(route.pattern);
-    Json operation{{"operationId", operation_id(route)}};
-    if (!route.options.summary.empty()) operation["summary"] = route.options.summary;
-    if (!parameters.empty()) operation["parameters"] = parameters;
-    if (!route.options.request_schema.empty())
-      operation["requestBody"] = {
-          {"required", true}, {"content", content(route.options.request_schema, schemas, route)}};
-    Json answer{{"description", "Success."}};
-    if (!route.options.reply_schema.empty())
-      answer["content"] = content(route.options.reply_schema, schemas, route);
-    operation["responses"] = {{"200", answer}, {"default", {{"description", "An error."}}}};
-    if (route.options.dialect == ErrorDialect::openai)
-      operation["responses"]["default"]["content"] = {
-          {"application/json", {{"schema", {{"$ref", "#/components/schemas/Error"}}}}}};
-    if (route.access.is_open())
-      operation["security"] = Json::array();
-    else
-      operation["security"] = {{{"bearer", {route.access.scope()}}}};
-    paths[path][lower_case(route.method)] = std::move(operation);
+    auto [path, parameters] = path_and_parameters(route.pattern);
+    paths[path][lower_case(route.method)] = writer.operation(route, std::move(parameters));
   }
   Json components = Json::object();
   for (const auto& [name, schema] : schemas.all()) components[name] = schema;
-  if (!components.contains("Error")) components["Error"] = error_schema();
+  add_error_schemas(components);
   Json document{
       {"openapi", "3.1.0"},
       {"info",
@@ -96,7 +244,10 @@ Json openapi_document(const Router& router, const SchemaSet& schemas, const ApiI
       {"paths", std::move(paths)},
       {"components",
        {{"schemas", std::move(components)},
-        {"securitySchemes", {{"bearer", {{"type", "http"}, {"scheme", "bearer"}}}}}}}};
+        {"responses", writer.take_failures()},
+        {"securitySchemes",
+         {{"bearer", {{"type", "http"}, {"scheme", "bearer"}}},
+          {"api_key", {{"type", "apiKey"}, {"in", "header"}, {"name", "x-api-key"}}}}}}}};
   if (!info.url_prefix.empty()) document["servers"] = {{{"url", info.url_prefix}}};
   return document;
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "core/json.h"
 #include "serve/http/router.h"
@@ -14,9 +16,37 @@ struct ApiInfo {
   std::string url_prefix;
 };
 
-/// The OpenAPI 3.1 document of a table of routes. Throws internal for a route whose schema is not
-/// there.
+/// A body that a route answers with.
+struct ReplyNote {
+  std::string schema = {};                 // its name; empty: any bytes, or any text of a text type
+  std::string media = "application/json";  // empty: no body
+  int status = 200;
+  /// Of text/event-stream, where `schema` is that of an event's data: the last event is "[DONE]".
+  bool ends_with_done = false;
+};
+
+/// A parameter of the query, which may be left out.
+struct QueryNote {
+  std::string name, description;
+  nlohmann::json schema;
+};
+
+/// What a route's own options do not say of it.
+struct RouteNote {
+  std::vector<ReplyNote> replies;
+  /// Beside those that every route has: 400, 403, 408, 413, 415, 431, 500, 503; with a scope 401;
+  /// with a body 422.
+  std::vector<int> failures = {};
+  std::vector<QueryNote> query = {};
+  std::string form = {};  // the schema of its multipart/form-data body
+};
+
+/// The note of a route; null: there is none.
+using RouteNotes = std::function<const RouteNote*(const Route&)>;
+
+/// The OpenAPI 3.1 document of a table of routes. Throws internal for a route without a note, or
+/// with a schema that is not there.
 nlohmann::json openapi_document(const Router& router, const SchemaSet& schemas,
-                                const ApiInfo& info);
+                                const RouteNotes& notes, const ApiInfo& info);
 
 }  // namespace deepseek::serve

@@ -46,7 +46,8 @@ constexpr std::array keywords{"type",
                               "default",
                               "deprecated",
                               "examples",
-                              "format"};
+                              "format",
+                              "contentMediaType"};
 
 constexpr std::array types{"null", "boolean", "integer", "number", "string", "array", "object"};
 
@@ -88,6 +89,22 @@ void check_refs(const Json& schema, const SchemaSet& schemas, const std::string&
   }
 }
 
+bool is_whole(const Json& value) {
+  if (value.is_number_integer()) return true;
+  if (!value.is_number_float()) return false;
+  const auto number = value.get<double>();
+  return number == std::floor(number);
+}
+
+/// Whether handlers can read a whole number as int64_t.
+bool has_64_bits(const Json& value) {
+  constexpr double end = 9223372036854775808.0;  // 2^63
+  if (value.is_number_unsigned()) return value.get<uint64_t>() <= uint64_t{INT64_MAX};
+  if (value.is_number_integer()) return true;
+  const auto number = value.get<double>();
+  return number > -end && number < end;  // -2^63 itself is read as an integer
+}
+
 std::string type_name(const Json& value) {
   switch (value.type()) {
     case Json::value_t::null:
@@ -106,13 +123,6 @@ std::string type_name(const Json& value) {
     default:
       return "an object";
   }
-}
-
-bool is_whole(const Json& value) {
-  if (value.is_number_integer()) return true;
-  if (!value.is_number_float()) return false;
-  const auto number = value.get<double>();
-  return number == std::floor(number) && std::abs(number) < 9.0e15;
 }
 
 bool has_type(const Json& value, std::string_view type) {
@@ -170,7 +180,10 @@ class Walk {
     std::string expected;
     for (const Json& one : type->is_array() ? *type : Json::array({*type})) {
       const auto name = one.get<std::string>();
-      if (has_type(value, name)) return std::nullopt;
+      if (has_type(value, name)) {
+        if (name != "integer" || has_64_bits(value)) return std::nullopt;
+        return SchemaOffence{param, "expected at most 64 bits, got " + shown(value), false};
+      }
       expected += (expected.empty() ? "" : " or ") + with_article(name);
     }
     return SchemaOffence{param, "expected " + expected + ", got " + type_name(value), true};

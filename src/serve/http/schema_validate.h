@@ -12,13 +12,13 @@
 namespace deepseek::serve {
 
 /// The schemas of the wire by name: the one source of request validation and of /openapi.json.
-/// The subset: type (a name or a list of them), properties, required, additionalProperties (false
-/// or a schema), items, enum, const, minimum, maximum, exclusiveMinimum, exclusiveMaximum,
-/// minLength, maxLength (code points), minItems, maxItems, minProperties, maxProperties, pattern
-/// (whole-value character classes, see schema_validate.cpp), anyOf, oneOf (as anyOf), allOf, $ref
-/// to "#/components/schemas/NAME", and notes that do not bind (title, description, default,
-/// deprecated, examples, format). Unknown names in a value pass unless additionalProperties is
-/// false.
+/// The subset: type (a name or a list of them; an integer has at most 64 bits), properties,
+/// required, additionalProperties (false or a schema), items, enum, const, minimum, maximum,
+/// exclusiveMinimum, exclusiveMaximum, minLength, maxLength (code points), minItems, maxItems,
+/// minProperties, maxProperties, pattern (whole-value character classes, see schema_validate.cpp),
+/// anyOf, oneOf (as anyOf), allOf, $ref to "#/components/schemas/NAME", and notes that do not bind
+/// (title, description, default, deprecated, examples, format, contentMediaType). Unknown names in
+/// a value pass unless additionalProperties is false.
 class SchemaSet {
  public:
   /// Throws internal for a keyword outside the subset, a second schema of that name, or (by

@@ -100,19 +100,21 @@ void add_web_routes(Router& router) {
   for (const WebAsset& asset : web_assets()) files.emplace(asset.name, asset);
   const auto index = files.find("index.html");
   if (index == files.end()) fail(ErrorKind::internal, "the web page has no index.html");
-  const RouteOptions options{.on_io_thread = true, .always = true};
+  const auto options = [](const char* summary) {
+    return RouteOptions{.on_io_thread = true, .always = true, .summary = summary};
+  };
   const auto page = [asset = index->second](const HttpRequest& request) {
     return asset_reply(asset, request, false);
   };
   files.erase(index);
-  router.add(Route("GET", "/", Access::open(), answering(page), options));
+  router.add(Route("GET", "/", Access::open(), answering(page), options("The web page")));
   router.add(Route("GET", "/assets/{name}", Access::open(),
                    answering([files = std::move(files)](const HttpRequest& request) {
                      const auto file = files.find(request.path_value("name"));
                      if (file == files.end()) refuse(404, "the web page has no such file");
                      return asset_reply(file->second, request, true);
                    }),
-                   options));
+                   options("A file of the web page")));
 }
 
 }  // namespace deepseek::serve

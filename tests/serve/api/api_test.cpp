@@ -336,6 +336,21 @@ TEST_F(Api, AClientThatLeavesEndsItsRequest) {
   while (get("/props")["running"] != 0) std::this_thread::yield();
 }
 
+TEST_F(Api, IntegersBeyond64BitsAreRefused) {
+  for (const char* seed : {"9223372036854775808", "-9223372036854775809", "1e30"}) {
+    const std::string body = R"({"messages":[{"role":"user","content":"he"}],"seed":)";
+    expect_error(json::parse(body + seed + "}"), 422, "seed", "64 bits");
+  }
+  expect_error({{"tokens", {uint64_t{1} << 63}}}, 422, "tokens[0]", "64 bits", "/detokenize");
+  expect_error({{"prompt", {int64_t{1} << 40}}}, 422, "prompt[0]", "at most", "/v1/completions");
+}
+
+TEST_F(Api, WhatTheEngineRefusesNamesItsField) {
+  expect_error(chat({{"min_tokens", 32}}), 422, "min_tokens", "expected 0 to 16");
+  expect_error({{"prompt", "he"}, {"min_tokens", 32}}, 422, "min_tokens", "expected 0 to 16",
+               "/v1/completions");
+}
+
 class ApiWithKey : public Api {
  protected:
   ApiWithKey() : Api({"sk-right"}) {}

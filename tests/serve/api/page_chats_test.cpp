@@ -185,5 +185,20 @@ TEST_F(PageChats, TheOperatorSeesLoadKeysAndSpending) {
   EXPECT_EQ(get("/web/operator?days=x", admin).status, 422);
 }
 
+TEST_F(PageChats, WhatIsMissingIsNamed) {
+  start();
+  const auto expect_missing = [](const RawClient::Reply& reply, const char* param) {
+    EXPECT_EQ(reply.status, 404) << reply.body;
+    EXPECT_EQ(json::parse(reply.body)["error"]["param"], param) << reply.body;
+  };
+  const json said = {{"role", "user"}, {"content", "a"}, {"parent_id", "msg_none"}};
+  expect_missing(get("/web/chats/none"), "chat");
+  expect_missing(send("PATCH", "/web/chats/none"), "chat");
+  expect_missing(send("POST", "/web/chats/none/messages", "", said), "chat");
+  const json chat = made("/web/chats", json::object());
+  const std::string path = "/web/chats/" + chat["id"].get<std::string>() + "/messages";
+  expect_missing(send("POST", path, "", said), "parent_id");
+}
+
 }  // namespace
 }  // namespace deepseek::serve

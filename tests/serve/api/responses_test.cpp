@@ -210,5 +210,12 @@ TEST_F(ResponsesApi, RefusesWhatItCannotDo) {
   EXPECT_EQ(get("/v1/responses/resp_1", "").status, 404);
 }
 
+TEST_F(ResponsesApi, AnItemOfNoTypeOrIdIsAMessage) {
+  json item = {{"type", nullptr}, {"id", nullptr}, {"role", "user"}, {"content", "he he"}};
+  EXPECT_EQ(text_of(answer(path, ask({{"input", {item}}}))), text_of(answer(path, ask())));
+  item.erase("type");
+  EXPECT_EQ(text_of(answer(path, ask({{"input", {item}}}))), text_of(answer(path, ask())));
+}
+
 }  // namespace
 }  // namespace deepseek::serve

@@ -19,6 +19,7 @@ SchemaSet chat_schemas() {
       "messages": {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Message"}},
       "temperature": {"type": ["number", "null"], "minimum": 0, "maximum": 2},
       "n": {"type": "integer", "minimum": 1, "maximum": 128},
+      "seed": {"type": ["integer", "null"]},
       "min_p": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
       "user_id": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,8}$"},
       "stop": {"anyOf": [{"type": "string"}, {"type": "null"},
@@ -63,6 +64,11 @@ TEST(Schema, NamesTheFirstOffence) {
       {R"({"messages":[{"role":"user"}],"n":2.0})", nullptr, false},
       {R"({"messages":[{"role":"user"}],"n":-9223372036854775808})", "n", false},
       {R"({"messages":[{"role":"user"}],"n":18446744073709551615})", "n", false},
+      {R"({"messages":[{"role":"user"}],"seed":9223372036854775807})", nullptr, false},
+      {R"({"messages":[{"role":"user"}],"seed":-9223372036854775808})", nullptr, false},
+      {R"({"messages":[{"role":"user"}],"seed":9223372036854775808})", "seed", false},
+      {R"({"messages":[{"role":"user"}],"seed":-9223372036854775809})", "seed", false},
+      {R"({"messages":[{"role":"user"}],"seed":1e30})", "seed", false},
       {R"({"messages":[{"role":"user"}],"n":true})", "n", true},
       {R"({"messages":[{"role":"user"}],"min_p":0})", "min_p", false},
       {R"({"messages":[{"role":"user"}],"min_p":1})", "min_p", false},
@@ -130,36 +136,103 @@ TEST(Schema, RefusesSchemasOutsideItsSubset) {
   EXPECT_THROW(schemas.add("A", {{"type", "string"}}), Error);
 }
 
+RouteNotes same_note(const RouteNote& note) {
+  return [note](const Route& /*route*/) { return &note; };
+}
+
 TEST(Schema, OpenApiIsTheTableOfRoutes) {
   Router router;
   router.add({"POST",
               "/v1/chat/completions",
               Access::scope("inference"),
               answering([](const HttpRequest&) { return HttpReply{}; }),
-              {.summary = "Chat.", .request_schema = "Chat", .reply_schema = "Message"}});
+              {.summary = "Chat.", .request_schema = "Chat"}});
   router.add({"GET", "/v1/models/{model*}", Access::open(),
               answering([](const HttpRequest&) { return HttpReply{}; })});
-  const Json document = openapi_document(router, chat_schemas(), {"t", "1", "d", "/p"});
+  const RouteNote note{.replies = {{"Message"}},
+                       .query = {{"limit", "So many.", {{"type", "integer"}}}},
+                       .form = "Chat"};
+  const Json document =
+      openapi_document(router, chat_schemas(), same_note(note), {"t", "1", "d", "/p"});
   EXPECT_EQ(document["openapi"], "3.1.0");
   EXPECT_EQ(document["servers"], Json::parse(R"([{"url":"/p"}])"));
   const Json& chat = document["paths"]["/v1/chat/completions"]["post"];
   EXPECT_EQ(chat["operationId"], "post_v1_chat_completions");
-  EXPECT_EQ(chat["security"], Json::parse(R"([{"bearer":["inference"]}])"));
-  EXPECT_EQ(chat["requestBody"]["content"]["application/json"]["schema"]["$ref"],
-            "#/components/schemas/Chat");
-  EXPECT_EQ(chat["responses"]["200"]["content"]["application/json"]["schema"]["$ref"],
-            "#/components/schemas/Message");
+  EXPECT_EQ(chat["security"],
+            Json::parse(R"([{"bearer":["inference"]},{"api_key":["inference"]}])"));
+  const Json chat_ref{{"$ref", "#/components/schemas/Chat"}};
+  EXPECT_EQ(chat["requestBody"]["content"],
+            (Json{{"application/json", {{"schema", chat_ref}}},
+                  {"multipart/form-data", {{"schema", chat_ref}}}}));
   const Json& model = document["paths"]["/v1/models/{model}"]["get"];
   EXPECT_EQ(model["security"], Json::array());
   EXPECT_EQ(model["parameters"][0]["name"], "model");
+  EXPECT_EQ(model["parameters"][1]["in"], "query");
+  EXPECT_EQ(model["parameters"][1]["name"], "limit");
   EXPECT_EQ(document["components"]["schemas"]["Chat"]["type"], "object");
   EXPECT_EQ(document["components"]["schemas"]["Error"]["required"], Json::array({"error"}));
+}
+
+TEST(Schema, OpenApiTellsEachReplyInItsMediaType) {
+  Router router;
+  router.add({"GET", "/a", Access::scope("inference"),
+              answering([](const HttpRequest&) { return HttpReply{}; })});
+  router.add({"GET",
+              "/b",
+              Access::open(),
+              answering([](const HttpRequest&) { return HttpReply{}; }),
+              {.dialect = ErrorDialect::ollama}});
+  const RouteNote note{
+      .replies = {{"Message"},
+                  {.schema = "Message", .media = "text/event-stream", .ends_with_done = true},
+                  {.schema = "Message", .media = "application/x-ndjson"},
+                  {.media = "text/plain", .status = 201},
+                  {.media = "", .status = 304}},
+      .failures = {404}};
+  const Json document = openapi_document(router, chat_schemas(), same_note(note), {});
+  const Json& replies = document["paths"]["/a"]["get"]["responses"];
+  const Json message{{"$ref", "#/components/schemas/Message"}};
+  const Json& content = replies["200"]["content"];
+  EXPECT_EQ(content["application/json"]["schema"], message);
+  EXPECT_EQ(content["application/x-ndjson"]["schema"]["items"], message);
+  const Json& data = content["text/event-stream"]["schema"]["properties"]["data"]["anyOf"];
+  EXPECT_EQ(data[0], (Json{{"const", "[DONE]"}}));
+  EXPECT_EQ(data[1]["contentSchema"]["anyOf"][0], message);
+  EXPECT_EQ(replies["201"]["content"]["text/plain"]["schema"]["type"], "string");
+  EXPECT_FALSE(replies["304"].contains("content"));
+  EXPECT_EQ(replies["404"]["$ref"], "#/components/responses/openai_404");
+  EXPECT_TRUE(replies.contains("401") && !replies.contains("422"));
+  const Json& busy = document["components"]["responses"]["openai_503"];
+  EXPECT_TRUE(busy["headers"].contains("Retry-After"));
+
+  const Json& others = document["paths"]["/b"]["get"]["responses"];
+  EXPECT_EQ(others["404"]["$ref"], "#/components/responses/ollama_404");
+  EXPECT_EQ(document["components"]["responses"]["ollama_404"]["content"]["application/json"]
+                    ["schema"]["$ref"],
+            "#/components/schemas/OllamaError");
+  EXPECT_FALSE(others.contains("401"));
+}
+
+TEST(Schema, OpenApiNeedsANoteAndSchemasOfEachRoute) {
+  Router router;
   router.add({"POST",
               "/x",
               Access::open(),
               answering([](const HttpRequest&) { return HttpReply{}; }),
+              {.request_schema = "Chat"}});
+  const SchemaSet schemas = chat_schemas();
+  const RouteNotes none = [](const Route& /*route*/) -> const RouteNote* { return nullptr; };
+  EXPECT_THROW(openapi_document(router, schemas, none, {}), Error);
+  EXPECT_NO_THROW(openapi_document(router, schemas, same_note({.replies = {{"Message"}}}), {}));
+  EXPECT_THROW(openapi_document(router, schemas, same_note({.replies = {{"Missing"}}}), {}), Error);
+  EXPECT_THROW(openapi_document(router, schemas, same_note({.replies = {}, .form = "Missing"}), {}),
+               Error);
+  router.add({"POST",
+              "/y",
+              Access::open(),
+              answering([](const HttpRequest&) { return HttpReply{}; }),
               {.request_schema = "Missing"}});
-  EXPECT_THROW(openapi_document(router, chat_schemas(), {}), Error);
+  EXPECT_THROW(openapi_document(router, schemas, same_note({.replies = {}}), {}), Error);
 }
 
 }  // namespace

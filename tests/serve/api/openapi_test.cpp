@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// What /openapi.json promises, and whether answers are so.
+#include "serve/api/reply_schemas.h"
+#include "tests/serve/api/dialect_server.h"
+
+namespace deepseek::serve {
+namespace {
+
+using nlohmann::json;
+using testing::DialectServer;
+
+class OpenApi : public DialectServer {
+ protected:
+  OpenApi() {
+    start();
+    add_reply_schemas(schemas);
+  }
+  void expect_fits(const json& reply, const char* schema) {
+    const auto offence = first_offence(reply, schema, schemas);
+    EXPECT_FALSE(offence) << schema << ": " << offence->param << " " << offence->message << reply;
+  }
+  json got(const std::string& path) { return json::parse(get(path, "").body); }
+
+  SchemaSet schemas;
+};
+
+TEST_F(OpenApi, TellsEveryRoute) {
+  size_t operations = 0;
+  for (const auto& [path, methods] : got("/openapi.json")["paths"].items())
+    for (const auto& [method, operation] : methods.items()) {
+      ++operations;
+      EXPECT_TRUE(operation.contains("summary")) << method << path;
+      const json& replies = operation["responses"];
+      EXPECT_TRUE(replies.contains("200") || replies.contains("201")) << method << path;
+      EXPECT_TRUE(replies.contains("400") && replies.contains("503")) << method << path;
+      EXPECT_FALSE(replies.contains("default")) << method << path;
+    }
+  EXPECT_GE(operations, 70U);
+}
+
+TEST_F(OpenApi, PlainRepliesFitTheirSchemas) {
+  const std::pair<const char*, const char*> pages[] = {
+      {"/health", "ProbeReply"},         {"/ready", "ProbeReply"},
+      {"/startup", "StartupReply"},      {"/version", "VersionReply"},
+      {"/v1/models", "ModelsReply"},     {"/v1/models/tiny", "ModelReply"},
+      {"/props", "PropsReply"},          {"/user/balance", "BalanceReply"},
+      {"/api/tags", "OllamaTagsReply"},  {"/api/ps", "OllamaRunningReply"},
+      {"/v1/files", "FilesReply"},       {"/v1/batches", "BatchesReply"},
+      {"/web/session", "SessionReply"},  {"/web/chats", "PageChatsReply"},
+      {"/web/operator", "OperatorReply"}};
+  for (const auto& [path, schema] : pages) expect_fits(got(path), schema);
+  expect_fits(answer("/tokenize", {{"prompt", "he"}}), "TokenizeReply");
+  expect_fits(answer("/v1/embeddings", {{"input", "he"}}), "EmbeddingReply");
+  EXPECT_TRUE(first_offence({{"object", "list"}}, "ModelsReply", schemas));
+}
+
+TEST_F(OpenApi, AnswersFitTheirSchemasInEachDialect) {
+  expect_fits(answer("/v1/chat/completions",
+                     chat({{"logprobs", true}, {"top_logprobs", 2}, {"timings", true}, {"n", 2}})),
+              "ChatReply");
+  expect_fits(answer("/v1/completions",
+                     {{"prompt", "he"}, {"max_tokens", 3}, {"echo", true}, {"logprobs", 2}}),
+              "CompletionReply");
+  json body = chat({{"model", "tiny"}, {"thinking", {{"type", "enabled"}, {"budget_tokens", 2}}}});
+  expect_fits(answer("/v1/messages", body), "MessagesReply");
+  for (const json& event : events("/v1/messages", body)) expect_fits(event, "MessagesEvent");
+  body = {{"input", "he"}, {"max_output_tokens", 8}};
+  expect_fits(answer("/v1/responses", body), "ResponsesReply");
+  for (const json& event : events("/v1/responses", body)) expect_fits(event, "ResponsesEvent");
+  body = {{"model", "tiny"}, {"prompt", "he"}, {"options", {{"num_predict", 4}}}};
+  for (const json& line : lines("/api/generate", body)) expect_fits(line, "OllamaGenerateReply");
+}
+
+}  // namespace
+}  // namespace deepseek::serve
