@@ -89,15 +89,22 @@ int64_t Scheduler::Worker::append_cached(Run& run) {
   return pages;
 }
 
+void Scheduler::Worker::count_lookup(CacheTier tier, int64_t tokens) {
+  if (tier == CacheTier::memory) counts_.prefix_query_tokens += tokens;
+  if (options_.observer) options_.observer->looked_up(tier, tokens);
+}
+
 // What a run finds that it computed itself before it was pre-empted is no hit.
-void Scheduler::Worker::count_cached(Run& run, int64_t pages, bool from_disk) {
+void Scheduler::Worker::count_cached(Run& run, int64_t pages, CacheTier tier) {
   const int64_t length = engine_.length(run.sequence);
   const int64_t tokens = length - std::max(length - pages * tokens_per_page, run.reached);
   run.reached = std::max(run.reached, length);
   if (tokens <= 0 || run.begun) return;
+  const bool from_disk = tier == CacheTier::disk;
   run.job->usage.cached_tokens += tokens;
   (from_disk ? counts_.prefix_disk_hit_tokens : counts_.prefix_memory_hit_tokens) += tokens;
   if (from_disk) run.job->usage.disk_cached_tokens += tokens;
+  if (options_.observer) options_.observer->found(tier, tokens);
 }
 
 // With what it has already: room for all its tokens, for what those that run still lack of theirs,
@@ -128,10 +135,11 @@ bool Scheduler::Worker::start(Run& run) {
   ++job.tenant->running;
   run.stage = Run::Stage::running;
   running_.insert(std::upper_bound(running_.begin(), running_.end(), &run, before), &run);
-  if (!job.started) {
+  const bool begins = !job.started;
+  if (begins) {
     job.started = now();
     counts_.prompt_tokens += job.usage.prompt_tokens;
-    if (usable_pages(run) > 0 || cached > 0) counts_.prefix_query_tokens += job.usage.prompt_tokens;
+    if (usable_pages(run) > 0) count_lookup(CacheTier::memory, job.usage.prompt_tokens);
     if (options_.observer)
       options_.observer->queued(
           std::chrono::duration<double>(*job.started - job.submitted).count());
@@ -139,10 +147,12 @@ bool Scheduler::Worker::start(Run& run) {
     waits_no_more(job);
   }
   positions_changed_ = true;
-  count_cached(run, cached, false);
+  count_cached(run, cached, CacheTier::memory);
   if (disk_ && disk_->on()) {
     const int64_t first = engine_.length(run.sequence) / tokens_per_page;
     const int64_t usable = usable_pages(run);
+    if (begins && first < usable)
+      count_lookup(CacheTier::disk, job.usage.prompt_tokens - first * tokens_per_page);
     int64_t pages = 0;
     while (first + pages < usable && disk_->contains(key_of(run, first + pages))) ++pages;
     if (pages > 0) start_loading(run, first, pages);
@@ -186,7 +196,7 @@ void Scheduler::Worker::loaded(Load& load) {
   }
   if (run != nullptr) {
     run->stage = Run::Stage::running;
-    count_cached(*run, load.good, true);
+    count_cached(*run, load.good, CacheTier::disk);
     cache_->touch(std::span(run->keys).first(size_t(run->kept_pages)));
   }
   loads_.remove_if([&](const Load& other) { return &other == &load; });
@@ -219,6 +229,7 @@ void Scheduler::Worker::preempt(Run& run) {
   put_back(run);
   ++counts_.preemptions;
   ++run.job->timings.preemptions;
+  if (options_.observer) options_.observer->preempted();
 }
 
 void Scheduler::Worker::report_positions() {

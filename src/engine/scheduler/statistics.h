@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 #include "engine/continuation.h"
 #include "engine/scheduler/request.h"
@@ -38,7 +39,10 @@ struct SchedulerStatistics {
   int64_t last_step_decode_rows = 0, last_step_prefill_rows = 0;
 };
 
-/// Told what histograms want to know. Calls come from the scheduler's thread and must be quick.
+/// Of the prefix cache. The disk is asked for what memory has not.
+enum class CacheTier { memory, disk };
+
+/// Told what happens, when it does. Calls come from the scheduler's thread and must be quick.
 class SchedulerObserver {
  public:
   virtual ~SchedulerObserver() = default;
@@ -46,9 +50,15 @@ class SchedulerObserver {
   virtual void queued(double /*seconds*/) {}       // until the prompt began
   virtual void first_token(double /*seconds*/) {}  // since submission
   virtual void inter_token(double /*seconds*/) {}  // between two tokens of a choice
+  /// So many tokens of a prompt were looked for in the prefix cache, once a request, or found.
+  virtual void looked_up(CacheTier /*tier*/, int64_t /*tokens*/) {}
+  virtual void found(CacheTier /*tier*/, int64_t /*tokens*/) {}
+  virtual void preempted() {}
+  /// The balance of a layer's experts over the window that has just become full (expert_load.h).
+  virtual void expert_load(int64_t /*layer*/, double /*max_violation*/) {}
   /// A request ended. `reason` is that of its first choice.
-  virtual void finished(const Usage& /*usage*/, const Timings& /*timings*/,
-                        FinishReason /*reason*/) {}
+  virtual void finished(const std::string& /*tenant*/, const Usage& /*usage*/,
+                        const Timings& /*timings*/, FinishReason /*reason*/) {}
 };
 
 }  // namespace deepseek

@@ -72,7 +72,8 @@ void Scheduler::Worker::add_prefill(std::vector<Part>& parts) {
   for (Run* run : runs) {
     if (left <= 0) return;
     // Another sequence may have filled the next page since.
-    if (const int64_t pages = append_cached(*run); pages > 0) count_cached(*run, pages, false);
+    if (const int64_t pages = append_cached(*run); pages > 0)
+      count_cached(*run, pages, CacheTier::memory);
     int64_t rows = std::min(pending(*run), left);
     if (rows < pending(*run)) {
       // Chunks that end with a page let others share it and find theirs.
@@ -144,7 +145,7 @@ void Scheduler::Worker::execute(const std::vector<Part>& parts) {
   Tensor hidden_td;
   std::optional<Error> failure;
   try {
-    result = engine_.step(spans, nullptr, hidden_wanted ? &hidden_td : nullptr);
+    result = engine_.step(spans, expert_load_.get(), hidden_wanted ? &hidden_td : nullptr);
     if (!result) failure = Error(ErrorKind::internal, "scheduler: a step got no pages");
   } catch (const Error& error) {
     failure = error;
@@ -161,6 +162,10 @@ void Scheduler::Worker::execute(const std::vector<Part>& parts) {
     for (Job* job : jobs) end_job(*job, FinishReason::error, failure);
     return;
   }
+
+  if (expert_load_)
+    for (const auto& [layer, max_violation] : expert_load_->take_window())
+      options_.observer->expert_load(layer, max_violation);
 
   std::vector<Draw> draws;
   int64_t first_row = 0;

@@ -55,6 +55,8 @@ Scheduler::Worker::Worker(const Model& model, const SchedulerOptions& options)
                             .notice = options_.notice});
     cache_ = std::make_unique<PrefixCache>(engine_.pool(), disk_.get());
   }
+  if (options_.observer && engine_.model().config().n_routed_experts > 0)
+    expert_load_ = std::make_unique<ExpertLoad>(engine_.model().config());
   last_progress_ = now().time_since_epoch().count();
   publish();
   if (options_.own_thread) thread_ = std::thread([this] { loop(); });
@@ -225,7 +227,8 @@ void Scheduler::Worker::end_job(Job& job, FinishReason reason, const std::option
     timings.first_token_ms = milliseconds(*job.first_token - job.submitted);
     timings.decode_ms = milliseconds(time - *job.first_token);
   }
-  if (options_.observer) options_.observer->finished(job.usage, timings, *job.first_reason);
+  if (options_.observer)
+    options_.observer->finished(job.request.tenant, job.usage, timings, *job.first_reason);
   job.ticket->push(Finished{job.usage, timings, error});
   tenants_.leave(*job.tenant);
   {

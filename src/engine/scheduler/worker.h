@@ -11,6 +11,7 @@
 
 #include "engine/disk_tier.h"
 #include "engine/prefix_cache.h"
+#include "engine/scheduler/expert_load.h"
 #include "engine/scheduler/job.h"
 #include "engine/scheduler/scheduler.h"
 #include "engine/scheduler/step_budget.h"
@@ -92,7 +93,8 @@ class Scheduler::Worker {
   const PageKey& key_of(Run& run, int64_t page);
   int64_t usable_pages(const Run& run) const;
   int64_t append_cached(Run& run);
-  void count_cached(Run& run, int64_t pages, bool from_disk);
+  void count_lookup(CacheTier tier, int64_t tokens);
+  void count_cached(Run& run, int64_t pages, CacheTier tier);
   bool fits(const Run& run) const;
   Run* victim_for(const Run& run);
   void preempt(Run& run);
@@ -152,6 +154,7 @@ class Scheduler::Worker {
   uint64_t step_number_ = 0;
   bool positions_changed_ = false;
   SchedulerStatistics counts_;
+  std::unique_ptr<ExpertLoad> expert_load_;  // null: no observer, or no experts
   std::unique_ptr<DiskTier> disk_;
   std::unique_ptr<PrefixCache> cache_;
   std::thread thread_;

@@ -38,30 +38,45 @@ using nlohmann::ordered_json;
 constexpr std::string_view batch_endpoints[] = {"/v1/chat/completions", "/v1/completions",
                                                 "/v1/embeddings", "/v1/responses"};
 
-/// Feeds the histograms.
+/// Counts what happens in a model's scheduler. The scheduler's tenants are keys.
 class MetricsObserver : public SchedulerObserver {
  public:
-  explicit MetricsObserver(const ModelMetrics& metrics) : metrics_(metrics) {}
+  MetricsObserver(const ModelMetrics& metrics, const KeyMetrics& keys)
+      : metrics_(metrics), keys_(keys) {}
   void queued(double seconds) override { metrics_.queue_time.observe(seconds); }
   void first_token(double seconds) override { metrics_.time_to_first_token.observe(seconds); }
   void inter_token(double seconds) override { metrics_.inter_token_latency.observe(seconds); }
-  void finished(const deepseek::Usage& usage, const deepseek::Timings& timings,
-                FinishReason reason) override {
+  void looked_up(CacheTier tier, int64_t tokens) override {
+    (tier == CacheTier::disk ? metrics_.disk_queries : metrics_.memory_queries)
+        .add(static_cast<double>(tokens));
+  }
+  void found(CacheTier tier, int64_t tokens) override {
+    (tier == CacheTier::disk ? metrics_.disk_hits : metrics_.memory_hits)
+        .add(static_cast<double>(tokens));
+  }
+  void preempted() override { metrics_.preemptions.add(); }
+  void expert_load(int64_t layer, double max_violation) override {
+    metrics_.expert_load_max_violation(layer).set(max_violation);
+  }
+  void finished(const std::string& key, const deepseek::Usage& usage,
+                const deepseek::Timings& timings, FinishReason reason) override {
     metrics_.request_latency.observe(timings.total_ms / 1000);
-    metrics_.prefill_time.observe(timings.prefill_ms / 1000);
-    metrics_.decode_time.observe(timings.decode_ms / 1000);
+    if (timings.first_token_ms > 0) {
+      metrics_.prefill_time.observe(timings.prefill_ms / 1000);
+      metrics_.decode_time.observe(timings.decode_ms / 1000);
+    }
     metrics_.request_prompt_tokens.observe(static_cast<double>(usage.prompt_tokens));
     metrics_.request_generation_tokens.observe(static_cast<double>(usage.completion_tokens));
     metrics_.prompt_tokens.add(static_cast<double>(usage.prompt_tokens));
     metrics_.generation_tokens.add(static_cast<double>(usage.completion_tokens));
     metrics_.reasoning_tokens.add(static_cast<double>(usage.reasoning_tokens));
-    metrics_.prefix_cache_queries.add(static_cast<double>(usage.prompt_tokens));
-    metrics_.prefix_cache_hits.add(static_cast<double>(usage.cached_tokens));
     metrics_.finished(std::string(finish_reason_name(reason))).add();
+    if (!key.empty()) keys_.used(key, usage.prompt_tokens, usage.completion_tokens);
   }
 
  private:
   ModelMetrics metrics_;
+  KeyMetrics keys_;
 };
 
 ModelNames::Cards cards_of(const ModelServerConfig& config) {
@@ -142,7 +157,7 @@ struct ModelServer::Impl {
     options.memory_bytes = memory_budget(config_);
     options.unload_after = config_.unload_after;
     options.observer = [this](const std::string& name) {
-      return std::make_shared<MetricsObserver>(model_metrics_.at(name));
+      return std::make_shared<MetricsObserver>(model_metrics_.at(name), KeyMetrics(registry_));
     };
     options.notice = [this](const std::string& line) { log_.notice(line); };
     return options;
@@ -274,6 +289,7 @@ struct ModelServer::Impl {
   }
 
   std::string metrics_text() {
+    const std::lock_guard lock(metrics_mutex_);
     for (const ModelPool::Status& status : models_->status()) {
       const ModelMetrics& metrics = model_metrics_.at(status.card->name());
       const std::shared_ptr<ModelHost> host = models_->peek(*status.card);
@@ -286,6 +302,8 @@ struct ModelServer::Impl {
     http_metrics_.connections.set(static_cast<double>(counts.connections));
     http_metrics_.requests.set(static_cast<double>(counts.requests));
     http_metrics_.streams.set(static_cast<double>(counts.streams));
+    http_metrics_.refused_connections.raise_to(static_cast<double>(counts.refused_connections));
+    http_metrics_.log_lines_dropped.raise_to(static_cast<double>(log_.dropped_lines()));
     return registry_.text();
   }
 
@@ -293,6 +311,7 @@ struct ModelServer::Impl {
   AccessLog log_;
   std::shared_ptr<Accounts> accounts_;
   std::unique_ptr<SpanExporter> exporter_;
+  std::mutex metrics_mutex_;  // one page at a time
   MetricRegistry registry_;
   std::map<std::string, ModelMetrics> model_metrics_;
   HttpMetrics http_metrics_;

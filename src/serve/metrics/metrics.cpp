@@ -7,6 +7,7 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <mutex>
 #include <set>
 
@@ -23,6 +24,20 @@ struct FamilyRow {
   std::set<Labels> series;
 };
 
+struct Alias {
+  std::string name;
+  Labels of;
+};
+
+/// Takes the labels away; false when the metric has not all of them.
+bool take_labels(prometheus::ClientMetric& metric, const Labels& labels) {
+  const size_t taken = std::erase_if(metric.label, [&](const auto& label) {
+    const auto found = labels.find(label.name);
+    return found != labels.end() && found->second == label.value;
+  });
+  return taken == labels.size();
+}
+
 }  // namespace
 
 struct MetricRegistry::Impl {
@@ -32,7 +47,7 @@ struct MetricRegistry::Impl {
   prometheus::Registry registry;
   mutable std::mutex mutex;
   std::map<std::string, FamilyRow> families;
-  std::map<std::string, std::vector<std::string>> aliases;
+  std::map<std::string, std::vector<Alias>> aliases;
 
   template <class Metric, class Builder, class... Arguments>
   void* metric(Kind kind, const Builder& build, const std::string& name, const std::string& help,
@@ -46,7 +61,8 @@ struct MetricRegistry::Impl {
     FamilyRow& row = found->second;
     if (row.kind != kind) fail(ErrorKind::internal, "metric ", name, " is of another kind");
     Labels kept = labels;
-    if (!row.series.contains(kept) && int64_t(row.series.size()) >= series_limit)
+    const bool full = kind != Kind::gauge && int64_t(row.series.size()) >= series_limit;
+    if (full && !row.series.contains(kept))
       for (auto& [label, value] : kept) value = "other";
     row.series.insert(kept);
     return &static_cast<prometheus::Family<Metric>*>(row.family)->Add(kept, arguments...);
@@ -55,6 +71,10 @@ struct MetricRegistry::Impl {
 
 void Counter::add(double amount) const {
   static_cast<prometheus::Counter*>(metric_)->Increment(amount);
+}
+void Counter::raise_to(double total) const {
+  auto* const counter = static_cast<prometheus::Counter*>(metric_);
+  counter->Increment(std::max(0.0, total - counter->Value()));
 }
 void Gauge::set(double value) const { static_cast<prometheus::Gauge*>(metric_)->Set(value); }
 void Gauge::add(double amount) const {
@@ -86,12 +106,12 @@ Histogram MetricRegistry::histogram(const std::string& name, const std::string& 
                                                         name, help, labels, bounds));
 }
 
-void MetricRegistry::alias(const std::string& name, const std::string& also) {
+void MetricRegistry::alias(const std::string& name, const std::string& also, const Labels& of) {
   const std::lock_guard lock(impl_->mutex);
-  std::vector<std::string>& names = impl_->aliases[name];
-  for (const std::string& own : names)
-    if (own == also) return;
-  names.push_back(also);
+  std::vector<Alias>& aliases = impl_->aliases[name];
+  for (const Alias& own : aliases)
+    if (own.name == also) return;
+  aliases.push_back({also, of});
 }
 
 std::string MetricRegistry::text() const {
@@ -102,9 +122,10 @@ std::string MetricRegistry::text() const {
     for (size_t i = 0; i < own; ++i) {
       const auto found = impl_->aliases.find(families[i].name);
       if (found == impl_->aliases.end()) continue;
-      for (const std::string& also : found->second) {
+      for (const auto& [also, of] : found->second) {
         prometheus::MetricFamily copy = families[i];
         copy.name = also;
+        std::erase_if(copy.metric, [&of](auto& metric) { return !take_labels(metric, of); });
         families.push_back(std::move(copy));
       }
     }

@@ -15,6 +15,8 @@ using Labels = std::map<std::string, std::string>;
 class Counter {
  public:
   void add(double amount = 1) const;
+  /// For what is counted elsewhere; a smaller total changes nothing. One thread at a time.
+  void raise_to(double total) const;
 
  private:
   friend class MetricRegistry;
@@ -43,8 +45,9 @@ class Histogram {
   void* metric_;
 };
 
-/// Named metrics and their text. A family holds at most `series_limit` sets of label values;
-/// further ones are counted under "other", so that no client can grow the page.
+/// Named metrics and their text. A family of counters or histograms holds at most `series_limit`
+/// sets of label values; further ones are counted under "other", so that no client can grow the
+/// page. Gauges do not add up, so theirs must be few by themselves.
 class MetricRegistry {
  public:
   explicit MetricRegistry(int64_t series_limit = 200);
@@ -58,8 +61,9 @@ class MetricRegistry {
   Histogram histogram(const std::string& name, const std::string& help,
                       const std::vector<double>& bounds, const Labels& labels = {});
 
-  /// The family also appears under this name, with the same values.
-  void alias(const std::string& name, const std::string& also);
+  /// The family also appears under this name, with the same values: those of its series that have
+  /// the labels `of`, without them.
+  void alias(const std::string& name, const std::string& also, const Labels& of = {});
 
   /// The text exposition of Prometheus, version 0.0.4.
   std::string text() const;

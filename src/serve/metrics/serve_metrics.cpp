@@ -39,6 +39,26 @@ Counter counter(MetricRegistry& registry, const std::string& model, const std::s
   return registry.counter(both(registry, name), help, of_model(model));
 }
 
+/// `name`: of the prefix cache. vLLM calls memory the prefix cache, and what is asked for the rest
+/// the external one.
+Counter tier_counter(MetricRegistry& registry, const std::string& model, const std::string& tier,
+                     const std::string& name, const std::string& help) {
+  const std::string own = "deepseek:" + name;
+  registry.alias(own, "vllm:" + name, {{"tier", "memory"}});
+  registry.alias(own, "vllm:external_" + name, {{"tier", "disk"}});
+  return registry.counter(own, help, {{"model_name", model}, {"tier", tier}});
+}
+
+Counter tier_queries(MetricRegistry& registry, const std::string& model, const std::string& tier) {
+  return tier_counter(registry, model, tier, "prefix_cache_queries_total",
+                      "Tokens of prompts that were looked for in a tier of the prefix cache.");
+}
+
+Counter tier_hits(MetricRegistry& registry, const std::string& model, const std::string& tier) {
+  return tier_counter(registry, model, tier, "prefix_cache_hits_total",
+                      "Of them, those that were found.");
+}
+
 }  // namespace
 
 ModelMetrics::ModelMetrics(MetricRegistry& registry, const std::string& model)
@@ -52,7 +72,7 @@ ModelMetrics::ModelMetrics(MetricRegistry& registry, const std::string& model)
       inter_token_latency(histogram(registry, model, "inter_token_latency_seconds",
                                     "Between tokens of one request.", token_bounds)),
       request_latency(histogram(registry, model, "e2e_request_latency_seconds",
-                                "From a request's arrival to its last token.", request_bounds)),
+                                "From a request's arrival to its end.", request_bounds)),
       queue_time(histogram(registry, model, "request_queue_time_seconds",
                            "From a request's arrival to its first step.", request_bounds)),
       prefill_time(histogram(registry, model, "request_prefill_time_seconds",
@@ -63,21 +83,19 @@ ModelMetrics::ModelMetrics(MetricRegistry& registry, const std::string& model)
                                       "Tokens of a request's prompt.", count_bounds)),
       request_generation_tokens(histogram(registry, model, "request_generation_tokens",
                                           "Tokens generated for a request.", count_bounds)),
-      prompt_tokens(counter(registry, model, "prompt_tokens_total", "Tokens of prompts.")),
-      generation_tokens(counter(registry, model, "generation_tokens_total", "Tokens generated.")),
+      prompt_tokens(counter(registry, model, "prompt_tokens_total",
+                            "Tokens of the prompts of requests that ended.")),
+      generation_tokens(counter(registry, model, "generation_tokens_total",
+                                "Tokens generated for requests that ended.")),
       reasoning_tokens(registry.counter("deepseek:reasoning_tokens_total",
                                         "Of the tokens generated, those of reasoning.",
                                         of_model(model))),
-      prefix_cache_queries(counter(registry, model, "prefix_cache_queries_total",
-                                   "Tokens looked up in the prefix cache.")),
-      prefix_cache_hits(
-          counter(registry, model, "prefix_cache_hits_total", "Tokens found in the prefix cache.")),
+      memory_queries(tier_queries(registry, model, "memory")),
+      memory_hits(tier_hits(registry, model, "memory")),
+      disk_queries(tier_queries(registry, model, "disk")),
+      disk_hits(tier_hits(registry, model, "disk")),
       preemptions(counter(registry, model, "num_preemptions_total",
-                          "Requests that gave their pages back and came again.")),
-      draft_tokens(counter(registry, model, "spec_decode_num_draft_tokens_total",
-                           "Tokens drafted by multi-token prediction.")),
-      accepted_tokens(counter(registry, model, "spec_decode_num_accepted_tokens_total",
-                              "Drafted tokens that the model confirmed.")),
+                          "How often an answer gave its pages back, to be taken up again.")),
       registry_(&registry),
       model_(model) {}
 
@@ -87,22 +105,23 @@ Counter ModelMetrics::finished(const std::string& reason) const {
                             {{"model_name", model_}, {"finished_reason", reason}});
 }
 
-Counter ModelMetrics::cache_hits(const std::string& tier) const {
-  return registry_->counter("deepseek:cached_tokens_total",
-                            "Tokens found in the prefix cache, by tier.",
-                            {{"model_name", model_}, {"cache_source", tier}});
+Gauge ModelMetrics::expert_load_max_violation(int64_t layer) const {
+  return registry_->gauge("deepseek:expert_load_max_violation",
+                          "Tokens of the layer's busiest expert over the mean of all, less 1, in "
+                          "the last full window.",
+                          {{"model_name", model_}, {"layer", std::to_string(layer)}});
 }
 
-Counter ModelMetrics::expert_tokens(int64_t layer, int64_t expert) const {
-  return registry_->counter("deepseek:expert_tokens_total", "Tokens that chose an expert.",
-                            {{"model_name", model_},
-                             {"layer", std::to_string(layer)},
-                             {"expert", std::to_string(expert)}});
-}
-
-Counter ModelMetrics::key_tokens(const std::string& key, const std::string& kind) const {
-  return registry_->counter("deepseek:key_tokens_total", "Tokens charged to a key.",
-                            {{"model_name", model_}, {"key", key}, {"kind", kind}});
+void KeyMetrics::used(const std::string& key, int64_t prompt_tokens,
+                      int64_t generation_tokens) const {
+  registry_
+      ->counter("deepseek:key_prompt_tokens_total",
+                "Tokens of the prompts of a key's requests that ended.", {{"key", key}})
+      .add(static_cast<double>(prompt_tokens));
+  registry_
+      ->counter("deepseek:key_generation_tokens_total",
+                "Tokens generated for a key's requests that ended.", {{"key", key}})
+      .add(static_cast<double>(generation_tokens));
 }
 
 HttpMetrics::HttpMetrics(MetricRegistry& registry)
@@ -110,8 +129,9 @@ HttpMetrics::HttpMetrics(MetricRegistry& registry)
       requests(
           registry.gauge("deepseek:http_requests_in_work", "Requests being received or answered.")),
       streams(registry.gauge("deepseek:http_streams", "Streams being answered.")),
-      refused_connections(registry.counter("deepseek:http_refused_connections_total",
-                                           "Connections beyond the cap.")),
+      refused_connections(
+          registry.counter("deepseek:http_refused_connections_total",
+                           "Connections beyond the cap, where only probes are answered.")),
       log_lines_dropped(
           registry.counter("deepseek:log_lines_dropped_total", "Lines the log had no time for.")),
       registry_(&registry) {}

@@ -18,22 +18,28 @@ struct ModelMetrics {
   Histogram queue_time, prefill_time, decode_time;
   Histogram request_prompt_tokens, request_generation_tokens;
   Counter prompt_tokens, generation_tokens, reasoning_tokens;
-  Counter prefix_cache_queries, prefix_cache_hits;  // tokens
+  Counter memory_queries, memory_hits, disk_queries, disk_hits;  // of the prefix cache, in tokens
   Counter preemptions;
-  Counter draft_tokens, accepted_tokens;  // multi-token prediction
 
-  /// finished_reason: stop, length, tool_calls, content_filter, abort, error.
+  /// finished_reason: stop, length, cancelled, timeout, error.
   Counter finished(const std::string& reason) const;
-  /// Hits of one tier of the prefix cache: memory, disk.
-  Counter cache_hits(const std::string& tier) const;
-  /// Tokens that an expert received, of one layer.
-  Counter expert_tokens(int64_t layer, int64_t expert) const;
-  /// Tokens of a key, by kind: prompt, cached, completion.
-  Counter key_tokens(const std::string& key, const std::string& kind) const;
+  /// How unevenly the experts of a layer are used, 0 being evenly.
+  Gauge expert_load_max_violation(int64_t layer) const;
 
  private:
   MetricRegistry* registry_;
   std::string model_;
+};
+
+/// Tokens of each key's requests, all models together.
+class KeyMetrics {
+ public:
+  explicit KeyMetrics(MetricRegistry& registry) : registry_(&registry) {}
+  /// `key`: its public id, never the secret.
+  void used(const std::string& key, int64_t prompt_tokens, int64_t generation_tokens) const;
+
+ private:
+  MetricRegistry* registry_;
 };
 
 /// Of the server as a whole.

@@ -81,7 +81,8 @@ TEST(Metrics, AppearUnderBothNames) {
   model.time_to_first_token.observe(0.05);
   model.prompt_tokens.add(10);
   model.finished("stop").add();
-  model.cache_hits("disk").add(64);
+  model.memory_hits.add(128);
+  model.disk_hits.add(64);
   const HttpMetrics http(registry);
   http.finished("/health", "GET", 200, 0.001);
   const std::string text = registry.text();
@@ -90,7 +91,10 @@ TEST(Metrics, AppearUnderBothNames) {
         "vllm:num_requests_waiting{model_name=\"m\"} 3",
         "vllm:time_to_first_token_seconds_bucket{model_name=\"m\",le=\"0.06\"} 1",
         "vllm:prompt_tokens_total{model_name=\"m\"} 10", "# TYPE vllm:prompt_tokens_total counter",
-        "deepseek:cached_tokens_total{cache_source=\"disk\",model_name=\"m\"} 64",
+        "deepseek:prefix_cache_hits_total{model_name=\"m\",tier=\"memory\"} 128",
+        "deepseek:prefix_cache_hits_total{model_name=\"m\",tier=\"disk\"} 64",
+        "vllm:prefix_cache_hits_total{model_name=\"m\"} 128",
+        "vllm:external_prefix_cache_hits_total{model_name=\"m\"} 64",
         "vllm:request_success_total{finished_reason=\"stop\",model_name=\"m\"} 1",
         "deepseek:http_requests_total{method=\"GET\",route=\"/health\",status=\"200\"} 1"})
     EXPECT_NE(text.find(line), std::string::npos) << line << "\n" << text;
@@ -104,6 +108,15 @@ TEST(Metrics, BoundTheirSeries) {
   EXPECT_LE(std::count(text.begin(), text.end(), '\n'), 15);
   EXPECT_NE(text.find("c_total{key=\"other\"} 990"), std::string::npos) << text;
   EXPECT_THROW(registry.gauge("c_total", ""), Error);
+  for (int i = 0; i < 20; ++i) registry.gauge("g", "", {{"layer", std::to_string(i)}}).set(i);
+  EXPECT_NE(registry.text().find("g{layer=\"19\"} 19"), std::string::npos) << "no gauge is other";
+}
+
+TEST(Metrics, ATotalKeptElsewhereNeverFalls) {
+  MetricRegistry registry;
+  const Counter counter = registry.counter("c_total", "");
+  for (const double total : {3, 2, 5}) counter.raise_to(total);
+  EXPECT_NE(registry.text().find("c_total 5\n"), std::string::npos);
 }
 
 TEST(AccessLog, WritesALineOfJson) {
