@@ -27,7 +27,7 @@ int64_t connections_that_fit(int64_t wanted) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return wanted;
   const auto left = static_cast<int64_t>(limit.rlim_cur) - other_descriptors;
-  return std::clamp<int64_t>((left - 16) * 8 / 9, 16, wanted);
+  return std::min(wanted, std::max<int64_t>((left - 16) * 8 / 9, 16));
 }
 
 }  // namespace
