@@ -101,8 +101,10 @@ int report(ErrorKind kind, std::string_view message, const ErrorStyle& style) {
 const Command& find_command(std::string_view name) {
   std::vector<std::string> names;
   for (const Command& command : commands()) {
-    if (command.name == name) return command;
-    names.emplace_back(command.name);
+    for (const std::string_view known : command_names(command)) {
+      if (known == name) return command;
+      names.emplace_back(known);
+    }
   }
   if (name.starts_with('-'))
     fail(ErrorKind::invalid_input, "expected a verb before ", name, ", as in 'deepseek VERB ", name,
@@ -110,6 +112,17 @@ const Command& find_command(std::string_view name) {
   const std::string_view nearest = nearest_name(name, names);
   const std::string hint = nearest.empty() ? "" : concat("did you mean ", nearest, "? ");
   fail(ErrorKind::invalid_input, "unknown verb '", name, "'; ", hint, "see 'deepseek help'");
+}
+
+std::vector<std::string_view> command_names(const Command& command) {
+  std::vector<std::string_view> names = aliases_of(command);
+  names.insert(names.begin(), command.name);
+  return names;
+}
+
+std::vector<std::string_view> aliases_of(const Command& command) {
+  if (command.alias.empty()) return {};
+  return {command.alias};
 }
 
 std::vector<std::string_view> flag_names(const Command& command) {

@@ -18,11 +18,17 @@ struct Command {
   std::string_view examples;   // one a line
   int (*run)(const Flags& flags, Console& console);
   bool reads_config = true;
+  std::string_view alias = {};  // another name; empty: none
 };
 
 std::span<const Command> commands();
 /// Throws invalid_input naming the nearest verb.
 const Command& find_command(std::string_view name);
+
+/// Its name and, where it has one, its alias.
+std::vector<std::string_view> command_names(const Command& command);
+/// What it has of the latter.
+std::vector<std::string_view> aliases_of(const Command& command);
 
 /// Names of the settings a verb takes, the common ones at the end.
 std::vector<std::string_view> flag_names(const Command& command);

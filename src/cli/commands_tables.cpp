@@ -13,7 +13,7 @@ constexpr Command rows[] = {
      "deepseek run\n"
      "echo 'What is the capital of France?' | deepseek run starter\n"
      "deepseek run MODEL --system 'Answer in Chinese.' --temperature 0.6",
-     run_run},
+     run_run, true, "chat"},
     {"generate", "MODEL",
      "prompt prompt-file chat system think logprobs threads cpu ctx cache-bytes adapter precision "
      "temperature top-k top-p min-p repetition-penalty frequency-penalty presence-penalty seed "
@@ -60,7 +60,8 @@ constexpr Command rows[] = {
      run_convert},
     {"pull", "MODEL", "revision",
      "deepseek pull deepseek-ai/deepseek-llm-7b-chat\n"
-     "deepseek pull unsloth/DeepSeek-R1-Distill-Qwen-1.5B-GGUF:Q4_K_M",
+     "deepseek pull unsloth/DeepSeek-R1-Distill-Qwen-1.5B-GGUF:Q4_K_M\n"
+     "deepseek pull modelscope:deepseek-ai/DeepSeek-V2-Lite-Chat",
      run_pull},
     {"list", "", "", "deepseek list\ndeepseek list --json", run_list},
     {"rm", "MODEL", "yes",
@@ -113,9 +114,10 @@ constexpr Command rows[] = {
      "source <(deepseek completion bash)\n"
      "deepseek completion fish > ~/.config/fish/completions/deepseek.fish",
      run_completion, false},
-    {"help", "[VERB]", "",
+    {"help", "[VERB]", "man",
      "deepseek help tokenize\n"
-     "deepseek help exit-codes",
+     "deepseek help exit-codes\n"
+     "deepseek help --man run | man -l -",
      run_help, false},
     {"version", "", "", "deepseek version --json", run_version, false},
 };

@@ -25,9 +25,9 @@ constexpr std::array rows{
     MessageRow{"exit.interrupted", "interrupted", "被中断"},
 
     MessageRow{"error.internal", "{}", "内部错误：{}"},
-    MessageRow{"error.invalid_input", "{}", "用法有误：{}（'deepseek help 命令' 列出用法）"},
+    MessageRow{"error.invalid_input", "{}", "用法有误：{}（“deepseek help 命令” 列出用法）"},
     MessageRow{"error.bad_file", "{}", "文件有误：{}（请检查或重新下载该文件）"},
-    MessageRow{"error.not_found", "{}", "未找到：{}（'deepseek list' 列出已有模型）"},
+    MessageRow{"error.not_found", "{}", "未找到：{}（“deepseek list” 列出已有模型）"},
     MessageRow{"error.unsupported", "{}", "不支持：{}"},
     MessageRow{"error.out_of_memory", "{}",
                "内存、缓存或磁盘不足：{}（请释放空间，或减小 --ctx、--cache-bytes）"},
@@ -52,7 +52,7 @@ constexpr std::array rows{
         "list.unfinished",
         "{}: a download broke off after {}; 'deepseek pull' with the same name goes on, "
         "'deepseek rm' frees it",
-        "{}：下载中断，已下载 {}；用同样的名字运行 deepseek pull 可继续，deepseek rm 可删除"},
+        "{}：下载中断，已下载 {}；用同样的名称运行 “deepseek pull” 可继续，“deepseek rm” 可删除"},
     MessageRow{"list.empty", "the model cache {} is empty", "模型缓存 {} 为空"},
     MessageRow{"rm.question", "Delete {} ({} files, {})? [y/N]", "删除 {}（{} 个文件，{}）？[y/N]"},
     MessageRow{"rm.kept", "nothing was deleted", "未删除任何内容"},
@@ -81,15 +81,15 @@ constexpr std::array rows{
 
     MessageRow{"show.architecture", "architecture", "架构"},
     MessageRow{"show.parameters", "parameters", "参数量"},
-    MessageRow{"show.parameters_value", "{}, {} active for a token", "{}，每个词元激活 {}"},
-    MessageRow{"show.mtp", "multi-token prediction", "多词元预测参数量"},
+    MessageRow{"show.parameters_value", "{}, {} active for a token", "{}，每个 token 激活 {}"},
+    MessageRow{"show.mtp", "multi-token prediction", "多 token 预测参数量"},
     MessageRow{"show.layers", "layers", "层数"},
     MessageRow{"show.width", "hidden size", "隐藏维度"},
     MessageRow{"show.heads", "heads", "注意力头"},
     MessageRow{"show.heads_value", "{}, {} for keys and values", "{}，键值头 {}"},
     MessageRow{"show.experts", "experts", "专家"},
     MessageRow{"show.experts_value", "{} routed, {} chosen for a token, {} shared",
-               "{} 个路由专家，每个词元选 {} 个，{} 个共享专家"},
+               "{} 个路由专家，每个 token 选 {} 个，{} 个共享专家"},
     MessageRow{"show.vocabulary", "vocabulary", "词表"},
     MessageRow{"show.context", "context", "上下文"},
     MessageRow{"show.template", "chat template", "对话模板"},
@@ -97,10 +97,10 @@ constexpr std::array rows{
     MessageRow{"show.tensors", "tensors", "张量"},
     MessageRow{"show.without_weights", "the weights are not there: {}", "没有权重文件：{}"},
     MessageRow{"show.memory", "memory at {} tokens: {}, {} of it cache",
-               "{} 个词元时的内存：{}，其中缓存 {}"},
+               "{} 个 token 时的内存：{}，其中缓存 {}"},
 
     MessageRow{"generate.speed", "{} tokens, {} tokens/s; prompt {} tokens, {} tokens/s",
-               "{} 个词元，{} 词元/秒；提示 {} 个词元，{} 词元/秒"},
+               "{} 个 token，{} token/秒；提示词 {} 个 token，{} token/秒"},
     MessageRow{"chat.welcome", "{} is ready. /help lists commands, Ctrl-D leaves.",
                "{} 已就绪。/help 列出命令，Ctrl-D 退出。"},
     MessageRow{"chat.leave", "Ctrl-C once more, Ctrl-D or /bye leaves",
@@ -124,11 +124,11 @@ constexpr std::array rows{
     MessageRow{"chat.no_system", "no system message", "无系统消息"},
     MessageRow{"chat.saved", "{} messages written to {}", "已将 {} 条消息写入 {}"},
     MessageRow{"chat.cleared", "the conversation begins anew", "对话已清空"},
-    MessageRow{"chat.loaded", "{} messages loaded", "已载入 {} 条消息"},
+    MessageRow{"chat.loaded", "{} messages loaded", "已加载 {} 条消息"},
     MessageRow{"chat.think_on", "reasoning on", "推理已开启"},
     MessageRow{"chat.think_off", "reasoning off", "推理已关闭"},
     MessageRow{"chat.stats", "{} messages, {} of {} tokens, seed {}",
-               "{} 条消息，{} / {} 个词元，种子 {}"},
+               "{} 条消息，{} / {} 个 token，种子 {}"},
     MessageRow{"chat.help",
                "/system TEXT        set the system message; without TEXT none\n"
                "/set [NAME VALUE]   show sampling, or change it, such as /set temperature 0.7\n"
@@ -146,29 +146,29 @@ constexpr std::array rows{
                "/think [on|off]     开启或关闭推理\n"
                "/clear              开始新对话\n"
                "/save 文件          保存对话\n"
-               "/load 文件          载入保存的对话\n"
-               "/stats              词元数与速度\n"
+               "/load 文件          加载保存的对话\n"
+               "/stats              token 数与速度\n"
                "/bye                退出\n"
                "行末的 \\ 表示续行；用 \"\"\" 开始和结束多行文本。\n"
                "Alt-Enter 换行；粘贴的文本可以有多行。\n"
                "Ctrl-C 停止回答，Ctrl-R 搜索历史。"},
     MessageRow{"perplexity.value", "perplexity {} ± {}", "困惑度 {} ± {}"},
     MessageRow{"perplexity.nll", "mean negative log-likelihood {} ± {} nats a token",
-               "平均负对数似然 {} ± {} 奈特/词元"},
+               "平均负对数似然 {} ± {} 奈特/token"},
     MessageRow{"perplexity.windows",
                "{} tokens scored in {} windows of {}, {} from one to the next; the first token of "
                "a window is not scored",
-               "共计分 {} 个词元，{} 个窗口，窗口长 {}，步长 {}；窗口的第一个词元不计分"},
-    MessageRow{"perplexity.rate", "{} tokens/s", "{} 词元/秒"},
+               "共计分 {} 个 token，{} 个窗口，窗口长 {}，步长 {}；窗口的第一个 token 不计分"},
+    MessageRow{"perplexity.rate", "{} tokens/s", "{} token/秒"},
     MessageRow{"bench.machine",
                "{}, {} threads, reads {} GB/s, computes f32 {} and bytes {} GFLOP/s; {} MB of "
                "weights a token",
                "{}，{} 线程，内存读取 {} GB/s，f32 计算 {} GFLOP/s，字节计算 {} GFLOP/s；"
-               "每个词元 {} MB 权重"},
+               "每个 token {} MB 权重"},
     MessageRow{"bench.prefill", "prefill {} tokens at depth {}: {} tokens/s ({} to {}), {}",
-               "预填充 {} 个词元，深度 {}：{} 词元/秒（{} 至 {}），{}"},
+               "预填充 {} 个 token，深度 {}：{} token/秒（{} 至 {}），{}"},
     MessageRow{"bench.decode", "decode {} tokens at depth {}: {} tokens/s ({} to {}), {}",
-               "解码 {} 个词元，深度 {}：{} 词元/秒（{} 至 {}），{}"},
+               "解码 {} 个 token，深度 {}：{} token/秒（{} 至 {}），{}"},
     MessageRow{"bench.bytes", "{} GB/s, {}% of the memory", "{} GB/s，占内存带宽 {}%"},
     MessageRow{"bench.ceilings",
                "{}, {} threads; at most: read {} GB/s, f32 {} GOP/s, bytes {} GOP/s",

@@ -152,10 +152,13 @@ void run_hop(const std::string& url, const std::string& token, const HttpRequest
   std::unique_ptr<curl_slist, ListDeleter> headers;
   if (!token.empty())
     headers.reset(curl_slist_append(nullptr, concat("Authorization: Bearer ", token).c_str()));
+  const std::string cookie = concat(request.token_cookie, "=", token);
   CURL* c = easy.get();
   curl_easy_setopt(c, CURLOPT_URL, url.c_str());
   curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers.get());
+  if (!token.empty() && !request.token_cookie.empty())
+    curl_easy_setopt(c, CURLOPT_COOKIE, cookie.c_str());
   curl_easy_setopt(c, CURLOPT_USERAGENT, "deepseek");
   curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, connect_timeout_s);

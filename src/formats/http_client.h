@@ -11,9 +11,10 @@
 namespace deepseek {
 
 struct HttpRequest {
-  std::string url;           // http or https
-  std::string bearer_token;  // sent to the host of `url` alone, never to where it redirects
-  uint64_t first_byte = 0;   // past 0: asks for the rest alone
+  std::string url;                // http or https
+  std::string bearer_token;       // sent to the host of `url` alone, never to where it redirects
+  uint64_t first_byte = 0;        // past 0: asks for the rest alone
+  std::string token_cookie = {};  // name of a cookie that carries the token too; empty: none
 };
 
 struct HttpReply {

@@ -15,6 +15,7 @@
 #include "core/file.h"
 #include "core/text.h"
 #include "formats/hub_files.h"
+#include "formats/hub_site.h"
 
 namespace deepseek {
 namespace {
@@ -22,6 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view folder_prefix = "models--";
+constexpr std::string_view modelscope_folder = "modelscope--";
 
 std::optional<std::string> variable(const char* name) {
   const char* value = std::getenv(name);
@@ -31,17 +33,22 @@ std::optional<std::string> variable(const char* name) {
 
 std::string folder_name(const std::string& repo) {
   std::string name(folder_prefix);
-  for (const char c : repo) name += c == '/' ? std::string("--") : std::string(1, c);
+  for (const char c : repo) name += c == '/' || c == ':' ? std::string("--") : std::string(1, c);
   return name;
 }
 
 std::optional<std::string> repo_of_folder(const std::string& folder) {
   if (!folder.starts_with(folder_prefix)) return std::nullopt;
-  const std::string_view name = std::string_view(folder).substr(folder_prefix.size());
+  std::string_view name = std::string_view(folder).substr(folder_prefix.size());
+  std::string repo;
+  if (name.starts_with(modelscope_folder) &&
+      name.find("--", modelscope_folder.size()) != name.npos) {
+    repo = modelscope_prefix;
+    name.remove_prefix(modelscope_folder.size());
+  }
   const size_t dashes = name.find("--");
-  std::string repo = dashes == name.npos
-                         ? std::string(name)
-                         : concat(name.substr(0, dashes), "/", name.substr(dashes + 2));
+  repo += dashes == name.npos ? std::string(name)
+                              : concat(name.substr(0, dashes), "/", name.substr(dashes + 2));
   if (!is_repo_name(repo)) return std::nullopt;
   return repo;
 }
@@ -176,8 +183,8 @@ std::vector<HubSnapshot> HubCache::models() const {
   for (const fs::path& folder : entries(root_)) {
     const auto repo = repo_of_folder(folder.filename().string());
     if (!repo) continue;
-    if (const auto main = find(*repo)) {
-      found.push_back(*main);
+    if (const auto current = find(*repo)) {
+      found.push_back(*current);
       continue;
     }
     std::vector<fs::path> snapshots = entries(folder / "snapshots");
@@ -196,8 +203,8 @@ std::vector<HubSnapshot> HubCache::models() const {
   return found;
 }
 
-std::optional<HubSnapshot> HubCache::find(const std::string& repo,
-                                          const std::string& revision) const {
+std::optional<HubSnapshot> HubCache::find(const std::string& repo, std::string revision) const {
+  if (revision.empty()) revision = hub_site_of(repo).default_revision;
   if (!is_repo_name(repo) || !is_safe_file_name(revision)) return std::nullopt;
   const fs::path model = model_folder(repo);
   std::string commit = revision;

@@ -30,7 +30,8 @@ struct HubSnapshot {
 };
 
 /// The Hugging Face model cache: models--org--name/{blobs,refs,snapshots}, files of a snapshot
-/// being symbolic links to blobs.
+/// being symbolic links to blobs. Models of ModelScope are beside them, in folders
+/// models--modelscope--org--name, which no model of Hugging Face can have.
 class HubCache {
  public:
   explicit HubCache(std::filesystem::path root) : root_(std::move(root)) {}
@@ -39,15 +40,16 @@ class HubCache {
   static HubCache from_environment();
 
   const std::filesystem::path& root() const { return root_; }
-  /// root/models--org--name. Throws invalid_input unless is_repo_name(repo).
+  /// root/models--org--name, or root/models--modelscope--org--name. Throws invalid_input unless
+  /// is_repo_name(repo).
   std::filesystem::path model_folder(const std::string& repo) const;
 
-  /// Every model, at the commit that refs/main names, else at the newest snapshot; also one of
-  /// which only a part of the first file has arrived.
+  /// Every model, at the commit that its default branch names, else at the newest snapshot; also
+  /// one of which only a part of the first file has arrived.
   std::vector<HubSnapshot> models() const;
-  /// `revision`: a branch, a tag or a commit. Absent when nothing of it is in the cache.
-  std::optional<HubSnapshot> find(const std::string& repo,
-                                  const std::string& revision = "main") const;
+  /// `revision`: a branch, a tag or a commit; empty: the hub's default branch. Absent when nothing
+  /// of it is in the cache.
+  std::optional<HubSnapshot> find(const std::string& repo, std::string revision = "") const;
 
   /// Makes the blob appear as `name` in the snapshot of `commit`.
   void link(const std::string& repo, const std::string& commit, const std::string& name,

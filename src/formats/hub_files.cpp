@@ -127,7 +127,10 @@ Group without_selector(const std::string& repo, std::span<const std::string> nam
 }  // namespace
 
 bool is_repo_name(std::string_view name) {
+  const bool needs_owner = name.starts_with(modelscope_prefix);
+  if (needs_owner) name.remove_prefix(modelscope_prefix.size());
   const size_t slash = name.find('/');
+  if (needs_owner && slash == std::string_view::npos) return false;
   for (std::string_view part :
        {name.substr(0, slash),
         slash == std::string_view::npos ? std::string_view("x") : name.substr(slash + 1)}) {
@@ -178,7 +181,8 @@ SplitName split_gguf_name(std::string_view name) {
 }
 
 HubName parse_hub_name(std::string_view text) {
-  const size_t colon = text.find(':');
+  const size_t start = text.starts_with(modelscope_prefix) ? modelscope_prefix.size() : 0;
+  const size_t colon = text.find(':', start);
   if (colon == std::string_view::npos) return {std::string(text), ""};
   return {std::string(text.substr(0, colon)), std::string(text.substr(colon + 1))};
 }

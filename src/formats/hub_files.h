@@ -8,7 +8,11 @@
 
 namespace deepseek {
 
-/// "org/name" or "name" as the Hub spells them: letters, digits, '.', '_', '-'; no "..", no "--".
+/// What names of ModelScope's models begin with; others are Hugging Face's.
+inline constexpr std::string_view modelscope_prefix = "modelscope:";
+
+/// "org/name" or "name" as the hubs spell them: letters, digits, '.', '_', '-'; no "..", no "--".
+/// "modelscope:org/name" is one too.
 bool is_repo_name(std::string_view name);
 
 /// A relative path that stays below where it is put: no empty, "." or ".." parts, no backslash, no
@@ -25,7 +29,7 @@ struct SplitName {
 };
 SplitName split_gguf_name(std::string_view name);
 
-/// "org/name" and what follows a colon.
+/// "org/name" or "modelscope:org/name", and what follows a colon behind it.
 struct HubName {
   std::string repo, selector;
 };

@@ -17,6 +17,7 @@
 #include "formats/file_hash.h"
 #include "formats/http_client.h"
 #include "formats/hub_files.h"
+#include "formats/hub_site.h"
 #include "formats/json.h"
 
 namespace deepseek {
@@ -25,38 +26,12 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t largest_listing_bytes = size_t{64} << 20;
-constexpr uint64_t largest_file_bytes = uint64_t{1} << 44;
 constexpr int longest_delay_ms = 30000;
-
-struct RemoteFile {
-  std::string name;
-  uint64_t size_bytes = 0;
-  std::string hash;  // 64 digits: sha256; 40: git id
-};
-
-struct Listing {
-  std::string commit;
-  std::map<std::string, RemoteFile> files;
-};
+constexpr size_t commit_digits = 40;
 
 bool is_hash(std::string_view text) {
   return (text.size() == 40 || text.size() == 64) &&
          text.find_first_not_of("0123456789abcdef") == text.npos;
-}
-
-std::string percent_encoded(std::string_view path) {
-  std::string encoded;
-  for (const char c : path) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) != 0 || std::strchr("-._~/", c) != nullptr) {
-      encoded += c;
-    } else {
-      encoded += '%';
-      encoded += "0123456789ABCDEF"[byte >> 4];
-      encoded += "0123456789ABCDEF"[byte & 15];
-    }
-  }
-  return encoded;
 }
 
 /// One download: what all its requests share.
@@ -66,19 +41,22 @@ class Puller {
          const ProgressSink& progress, const NoticeSink& notice)
       : cache_(cache),
         remote_(remote),
+        site_(hub_site_of(repo)),
         repo_(std::move(repo)),
         progress_(progress),
         notice_(notice) {}
 
-  Listing list(const std::string& revision);
-  void fetch_all(const std::vector<RemoteFile>& files, const std::string& commit);
+  HubListing list(const std::string& revision);
+  /// Of `revision`, into the snapshot `commit`.
+  void fetch_all(const std::vector<HubRemoteFile>& files, const std::string& revision,
+                 const std::string& commit);
 
  private:
-  bool in_cache(const RemoteFile& file) const;
-  void require_disk_space(const std::vector<RemoteFile>& files) const;
-  void fetch(const RemoteFile& file, const std::string& commit);
-  void download(const RemoteFile& file, const std::string& url, const fs::path& partial);
-  std::string hash_of(const RemoteFile& file, const fs::path& partial) const;
+  bool in_cache(const HubRemoteFile& file) const;
+  void require_disk_space(const std::vector<HubRemoteFile>& files) const;
+  void fetch(const HubRemoteFile& file, const std::string& revision);
+  void download(const HubRemoteFile& file, const std::string& url, const fs::path& partial);
+  std::string hash_of(const HubRemoteFile& file, const fs::path& partial) const;
   void report(const char* task, uint64_t of_this_file) const;
   void refuse_status(int status, const std::string& url, const std::string& what) const;
   /// Runs `attempt` until it no longer throws TryAgain, waiting between failures, at most
@@ -86,12 +64,17 @@ class Puller {
   template <class Attempt>
   void with_retries(const Attempt& attempt) const;
 
-  fs::path blob_path(const RemoteFile& file) const {
+  std::string bare_repo() const { return repo_.substr(site_.prefix.size()); }
+  HttpRequest request(const std::string& url, uint64_t first_byte = 0) const {
+    return {url, remote_.token, first_byte, std::string(site_.token_cookie)};
+  }
+  fs::path blob_path(const HubRemoteFile& file) const {
     return cache_.model_folder(repo_) / "blobs" / file.hash;
   }
 
   const HubCache& cache_;
   const HubRemote& remote_;
+  const HubSite& site_;
   std::string repo_;
   const ProgressSink& progress_;
   const NoticeSink& notice_;
@@ -149,30 +132,29 @@ void Puller::refuse_status(int status, const std::string& url, const std::string
   if (status == 401 || status == 403)
     fail(ErrorKind::network, what, ": ", remote_.endpoint, " refuses access (HTTP ", status,
          "): there is no such model, or it is private or gated; ",
-         remote_.token.empty() ? "set HF_TOKEN to a token that may read it"
-                               : "HF_TOKEN has no right to read it");
+         remote_.token.empty()
+             ? concat("set ", site_.token_variable, " to a token that may read it")
+             : concat(site_.token_variable, " has no right to read it"));
   if (status == 404)
     fail(ErrorKind::not_found, what, ": not found at ", remote_.endpoint, " (HTTP 404)");
   fail(ErrorKind::network, what, ": ", printable(url), " answers HTTP ", status);
 }
 
-Listing Puller::list(const std::string& revision) {
-  const std::string url = concat(remote_.endpoint, "/api/models/", repo_, "/revision/",
-                                 percent_encoded(revision), "?blobs=true");
+HubListing Puller::list(const std::string& revision) {
+  const std::string url = site_.listing_url(remote_.endpoint, bare_repo(), revision);
   std::string body;
   with_retries([&] {
     body.clear();
     HttpReply reply;
     try {
-      reply = http_get({url, remote_.token},
-                       {[](uint64_t) {},
-                        [&](std::string_view bytes) {
-                          if (body.size() + bytes.size() > largest_listing_bytes)
-                            fail(ErrorKind::network, url, ": more than ",
-                                 size_text(largest_listing_bytes), " of file names");
-                          body += bytes;
-                        },
-                        [&] { report("listing", 0); }});
+      reply = http_get(request(url), {[](uint64_t) {},
+                                      [&](std::string_view bytes) {
+                                        if (body.size() + bytes.size() > largest_listing_bytes)
+                                          fail(ErrorKind::network, url, ": more than ",
+                                               size_text(largest_listing_bytes), " of file names");
+                                        body += bytes;
+                                      },
+                                      [&] { report("listing", 0); }});
     } catch (const HttpFailure& failure) {
       throw TryAgain{failure.reason, false};
     }
@@ -181,57 +163,24 @@ Listing Puller::list(const std::string& revision) {
     if (reply.status != 200) refuse_status(reply.status, url, concat(repo_, " at ", revision));
   });
 
-  Listing listing;
-  const auto refuse = [&](const auto&... what) {
-    fail(ErrorKind::network, url, ": unexpected answer: ", what...);
-  };
   nlohmann::json page;
   try {
     page = parse_json_object(body, url);
   } catch (const Error& error) {
     fail(ErrorKind::network, error.what());
   }
-  const auto text_of = [](const nlohmann::json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-  };
-  const auto size_of = [&](const nlohmann::json& object) -> uint64_t {
-    const auto found = object.find("size");
-    if (found == object.end() || found->is_null()) return 0;
-    if (!found->is_number_unsigned() || found->get<uint64_t>() > largest_file_bytes)
-      refuse("a size of ", printable(found->dump()));
-    return found->get<uint64_t>();
-  };
-  listing.commit = text_of(page, "sha");
-  if (!is_commit_id(listing.commit))
-    refuse("expected a commit id in 'sha', got '", printable(listing.commit), "'");
-  const auto siblings = page.find("siblings");
-  if (siblings == page.end() || !siblings->is_array()) refuse("no list of files in 'siblings'");
-  for (const nlohmann::json& entry : *siblings) {
-    if (!entry.is_object()) refuse("an entry of 'siblings' is no object");
-    RemoteFile file{text_of(entry, "rfilename"), size_of(entry), text_of(entry, "blobId")};
-    if (!is_safe_file_name(file.name))
-      fail(ErrorKind::network, repo_, ": refused file name '", printable(file.name),
-           "': it would leave the model cache");
-    const auto lfs = entry.find("lfs");
-    if (lfs != entry.end() && lfs->is_object()) {
-      file.hash = text_of(*lfs, "sha256");
-      file.size_bytes = size_of(*lfs);
-    }
-    listing.files[file.name] = file;
-  }
-  return listing;
+  return site_.read_listing(page, url);
 }
 
-bool Puller::in_cache(const RemoteFile& file) const {
+bool Puller::in_cache(const HubRemoteFile& file) const {
   std::error_code missing;
   const uintmax_t size = fs::file_size(blob_path(file), missing);
   return !missing && size == file.size_bytes;
 }
 
-void Puller::require_disk_space(const std::vector<RemoteFile>& files) const {
+void Puller::require_disk_space(const std::vector<HubRemoteFile>& files) const {
   uint64_t needed = 0;
-  for (const RemoteFile& file : files) {
+  for (const HubRemoteFile& file : files) {
     if (in_cache(file)) continue;
     std::error_code missing;
     const uintmax_t have = fs::file_size(blob_path(file).string() + ".incomplete", missing);
@@ -245,7 +194,8 @@ void Puller::require_disk_space(const std::vector<RemoteFile>& files) const {
          "; free some, or set HF_HUB_CACHE to another disk");
 }
 
-void Puller::fetch_all(const std::vector<RemoteFile>& files, const std::string& commit) {
+void Puller::fetch_all(const std::vector<HubRemoteFile>& files, const std::string& revision,
+                       const std::string& commit) {
   const fs::path folder = cache_.model_folder(repo_);
   if (fs::is_symlink(folder) || fs::is_symlink(folder / "blobs"))
     fail(ErrorKind::bad_file, folder.string(), ": leads out of the model cache; delete the link");
@@ -253,18 +203,17 @@ void Puller::fetch_all(const std::vector<RemoteFile>& files, const std::string& 
   fs::create_directories(folder / "blobs", error);
   if (error) fail(ErrorKind::bad_file, folder.string(), ": cannot create: ", error.message());
   require_disk_space(files);
-  for (const RemoteFile& file : files) total_bytes_ += file.size_bytes;
-  for (const RemoteFile& file : files) {
-    if (!in_cache(file)) fetch(file, commit);
+  for (const HubRemoteFile& file : files) total_bytes_ += file.size_bytes;
+  for (const HubRemoteFile& file : files) {
+    if (!in_cache(file)) fetch(file, revision);
     cache_.link(repo_, commit, file.name, file.hash);
     finished_bytes_ += file.size_bytes;
   }
   report("downloading", 0);
 }
 
-void Puller::fetch(const RemoteFile& file, const std::string& commit) {
-  const std::string url =
-      concat(remote_.endpoint, "/", repo_, "/resolve/", commit, "/", percent_encoded(file.name));
+void Puller::fetch(const HubRemoteFile& file, const std::string& revision) {
+  const std::string url = site_.file_url(remote_.endpoint, bare_repo(), revision, file.name);
   const fs::path partial = blob_path(file).string() + ".incomplete";
   std::error_code error;
   const bool resumed = fs::exists(partial, error);
@@ -335,7 +284,7 @@ class PartialFile {
   uint64_t size_bytes_ = 0;
 };
 
-void Puller::download(const RemoteFile& file, const std::string& url, const fs::path& partial) {
+void Puller::download(const HubRemoteFile& file, const std::string& url, const fs::path& partial) {
   PartialFile out(partial);
   if (out.size_bytes() > file.size_bytes) out.truncate(0);
   if (out.size_bytes() == file.size_bytes && file.size_bytes > 0) return;
@@ -354,7 +303,7 @@ void Puller::download(const RemoteFile& file, const std::string& url, const fs::
                       },
                       [&] { report("downloading", out.size_bytes()); }};
   try {
-    reply = http_get({url, remote_.token, out.size_bytes()}, body);
+    reply = http_get(request(url, out.size_bytes()), body);
   } catch (const HttpFailure& failure) {
     throw TryAgain{failure.reason, made_progress};
   }
@@ -373,32 +322,42 @@ void Puller::download(const RemoteFile& file, const std::string& url, const fs::
   out.sync();
 }
 
-std::string Puller::hash_of(const RemoteFile& file, const fs::path& partial) const {
+std::string Puller::hash_of(const HubRemoteFile& file, const fs::path& partial) const {
   const auto tick = [&](uint64_t done) {
     if (progress_) progress_({"checking", int64_t(done), int64_t(file.size_bytes), "bytes"});
   };
   return file.hash.size() == 64 ? file_sha256(partial, tick) : file_git_id(partial, tick);
 }
 
-std::string trimmed(std::string text) {
-  while (!text.empty() && text.back() == '/') text.pop_back();
-  return text;
+/// Where a hub names no commit: an id of what it lists, in the form of one.
+std::string content_id(const HubListing& listing) {
+  std::string text;
+  for (const auto& [name, file] : listing.files) text += concat(file.hash, " ", name, "\n");
+  return text_sha256(text).substr(0, commit_digits);
+}
+
+std::string variable(const char* name) {
+  const char* value = name == nullptr ? nullptr : std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+std::string endpoint_of(const HubSite& site) {
+  std::string endpoint;
+  for (const char* name : site.endpoint_variables)
+    if (endpoint.empty()) endpoint = variable(name);
+  while (!endpoint.empty() && endpoint.back() == '/') endpoint.pop_back();
+  if (endpoint.empty()) return std::string(site.default_endpoint);
+  return endpoint.find("://") == std::string::npos ? "https://" + endpoint : endpoint;
 }
 
 }  // namespace
 
-HubRemote HubRemote::from_environment() {
-  HubRemote remote;
-  const auto variable = [](const char* name) {
-    const char* value = std::getenv(name);
-    return std::string(value == nullptr ? "" : value);
-  };
-  if (const std::string endpoint = trimmed(variable("HF_ENDPOINT")); !endpoint.empty())
-    remote.endpoint = endpoint;
-  remote.token = variable("HF_TOKEN");
+HubRemote HubRemote::from_environment(const std::string& name) {
+  const HubSite& site = hub_site_of(name);
+  HubRemote remote{.endpoint = endpoint_of(site), .token = variable(site.token_variable)};
   for (const char c : remote.token)
     if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7F)
-      fail(ErrorKind::invalid_input, "HF_TOKEN: holds blanks or control characters");
+      fail(ErrorKind::invalid_input, site.token_variable, ": holds blanks or control characters");
   std::string offline = variable("HF_HUB_OFFLINE");
   for (char& c : offline)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
@@ -407,12 +366,15 @@ HubRemote HubRemote::from_environment() {
 }
 
 HubSnapshot pull_model(const HubCache& cache, const HubRemote& remote, const std::string& name,
-                       const std::string& revision, const ProgressSink& progress,
+                       std::string revision, const ProgressSink& progress,
                        const NoticeSink& notice) {
   const HubName wanted = parse_hub_name(name);
   if (!is_repo_name(wanted.repo))
     fail(ErrorKind::invalid_input,
-         "pull: expected org/name or org/name:file-or-quantisation, got '", printable(name), "'");
+         "pull: expected org/name or org/name:file-or-quantisation, with modelscope: before it or "
+         "not, got '",
+         printable(name), "'");
+  if (revision.empty()) revision = hub_site_of(wanted.repo).default_revision;
   if (!is_safe_file_name(revision))
     fail(ErrorKind::invalid_input, "--revision: expected a branch, tag or commit, got '",
          printable(revision), "'");
@@ -420,19 +382,21 @@ HubSnapshot pull_model(const HubCache& cache, const HubRemote& remote, const std
     fail(ErrorKind::network, name, ": HF_HUB_OFFLINE is set; unset it to download");
   const HubLock lock(cache, wanted.repo);
   Puller puller(cache, remote, wanted.repo, progress, notice);
-  const Listing listing = puller.list(revision);
+  const HubListing listing = puller.list(revision);
   std::vector<std::string> names;
   names.reserve(listing.files.size());
   for (const auto& [file, ignored] : listing.files) names.push_back(file);
-  std::vector<RemoteFile> files;
+  std::vector<HubRemoteFile> files;
   for (const std::string& file : choose_model_files(wanted.repo, names, wanted.selector)) {
     files.push_back(listing.files.at(file));
     if (!is_hash(files.back().hash))
       fail(ErrorKind::network, wanted.repo, "/", printable(file), ": ", remote.endpoint,
            " names no hash to check it with");
   }
-  puller.fetch_all(files, listing.commit);
-  cache.write_ref(wanted.repo, revision, listing.commit);
+  const bool named = !listing.commit.empty();
+  const std::string commit = named ? listing.commit : content_id(listing);
+  puller.fetch_all(files, named ? commit : revision, commit);
+  cache.write_ref(wanted.repo, revision, commit);
   const auto snapshot = cache.find(wanted.repo, revision);
   if (!snapshot) fail(ErrorKind::internal, wanted.repo, ": not in the cache after the download");
   return *snapshot;

@@ -58,6 +58,18 @@ TEST(Front, HelpListsEveryVerbAndExamples) {
   }
 }
 
+TEST(Front, AnAliasIsTheSameVerb) {
+  const std::string page = run_deepseek({{"run", "--help"}}).out;
+  EXPECT_EQ(run_deepseek({{"chat", "--help"}}).out, page);
+  EXPECT_EQ(run_deepseek({{"help", "chat"}}).out, page);
+  EXPECT_NE(page.find("'deepseek chat' is the same"), std::string::npos) << page;
+  EXPECT_NE(run_deepseek({{"help"}}).out.find("run, chat"), std::string::npos);
+  EXPECT_EQ(run_deepseek({{"chat", "/no/such"}, "Hi"}).exit_code, 4);
+  EXPECT_NE(run_deepseek({{"chta"}}).error.find("did you mean chat?"), std::string::npos);
+  for (const std::string shell : {"bash", "zsh", "fish"})
+    EXPECT_NE(run_deepseek({{"completion", shell}}).out.find("chat"), std::string::npos) << shell;
+}
+
 TEST(Front, SpeaksChineseWhenAskedOrWhenTheLocaleSaysSo) {
   EXPECT_NE(run_deepseek({{"help"}, "", {{"DEEPSEEK_LANG", "zh"}}}).out.find("用法"),
             std::string::npos);

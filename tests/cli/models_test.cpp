@@ -3,10 +3,12 @@
 
 #include <fstream>
 
+#include "core/file.h"
 #include "core/json.h"
 #include "formats/file_hash.h"
 #include "tests/cli/json_schema.h"
 #include "tests/cli/run_deepseek.h"
+#include "tests/cli/tiny_model.h"
 #include "tests/support/http_server.h"
 #include "tests/support/temporary_folder.h"
 
@@ -59,6 +61,44 @@ TEST(ModelVerbs, PullListAndRmKeepOneCache) {
   EXPECT_TRUE(follows_schema("rm", removed.out));
   EXPECT_EQ(json::parse(removed.out).at("freed_bytes"), 3000);
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "hub/models--org--name"));
+}
+
+TEST(ModelVerbs, AModelOfModelScopeIsPulledListedAndRunUnderItsName) {
+  const TemporaryFolder folder;
+  const std::filesystem::path source = folder.path() / "source";
+  write_small_model(source.string());
+  json listed = json::array();
+  for (const auto& entry : std::filesystem::directory_iterator(source))
+    listed.push_back({{"Path", entry.path().filename().string()},
+                      {"Type", "blob"},
+                      {"Size", entry.file_size()},
+                      {"Sha256", file_sha256(entry.path())}});
+  const HttpServer hub([&](const HttpServerRequest& request) -> HttpServerReply {
+    const std::string api = "/api/v1/models/org/name/repo";
+    if (request.target.starts_with(api + "/files?"))
+      return {200, json{{"Success", true}, {"Data", {{"Files", listed}}}}.dump()};
+    const std::string file = api + "?Revision=master&FilePath=";
+    if (!request.target.starts_with(file)) return {404};
+    return {200, read_text_file(source / request.target.substr(file.size()))};
+  });
+  const std::map<std::string, std::string> environment{
+      {"HF_HUB_CACHE", (folder.path() / "hub").string()}, {"MODELSCOPE_ENDPOINT", hub.url()}};
+  const std::string name = "modelscope:org/name";
+
+  const Outcome absent = run_deepseek({{"show", name}, "", environment});
+  EXPECT_EQ(absent.exit_code, 4);
+  EXPECT_NE(absent.error.find("'deepseek pull " + name + "' downloads it"), std::string::npos)
+      << absent.error;
+  const Outcome pulled = run_deepseek({{"pull", name, "--json"}, "", environment});
+  ASSERT_EQ(pulled.exit_code, 0) << pulled.error;
+  EXPECT_TRUE(follows_schema("pull", pulled.out));
+  const json page = json::parse(run_deepseek({{"list", "--json"}, "", environment}).out);
+  EXPECT_EQ(page.at("models").at(0).at("name"), name);
+  EXPECT_EQ(run_deepseek({{"show", name}, "", environment}).exit_code, 0);
+  const Outcome answered = run_deepseek({{"chat", name, "--max-tokens", "3"}, "x", environment});
+  EXPECT_EQ(answered.exit_code, 0) << answered.error;
+  EXPECT_EQ(run_deepseek({{"rm", name, "--yes"}, "", environment}).exit_code, 0);
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "hub/models--modelscope--org--name"));
 }
 
 TEST(ModelVerbs, ABrokenDownloadIsListedAndCanBeRemoved) {

@@ -20,7 +20,7 @@ namespace {
 bool passed_on(std::string_view variable, const Call& call) {
   if (call.environment.contains(std::string(variable.substr(0, variable.find('='))))) return false;
   for (const std::string_view prefix :
-       {"DEEPSEEK_", "HF_", "LC_", "LANG", "NO_COLOR", "XDG_", "HOME="})
+       {"DEEPSEEK_", "HF_", "MODELSCOPE_", "LC_", "LANG", "NO_COLOR", "XDG_", "HOME="})
     if (variable.starts_with(prefix)) return false;
   return true;
 }
@@ -85,7 +85,8 @@ void exchange(Pipe& in, Pipe& out, Pipe& error, const std::string& input, Outcom
 }  // namespace
 
 Process::Process(const Call& call, const std::string& home)
-    : words_{DEEPSEEK_BINARY}, variables_(environment_of(call, home)) {
+    : words_{call.program.empty() ? DEEPSEEK_BINARY : call.program},
+      variables_(environment_of(call, home)) {
   words_.insert(words_.end(), call.arguments.begin(), call.arguments.end());
   argv_ = pointers(words_);
   envp_ = pointers(variables_);
@@ -108,7 +109,7 @@ Outcome run_deepseek(const Call& call) {
       if (file < 0) ::_exit(127);
       ::dup2(file, STDOUT_FILENO);
     }
-    ::execve(process.path(), process.arguments(), process.environment());
+    ::execvpe(process.path(), process.arguments(), process.environment());
     ::_exit(127);
   }
   in.close(0);

@@ -7,14 +7,15 @@
 
 namespace deepseek::testing {
 
-/// One call of the built binary.
+/// One call of the built binary, or of another program.
 struct Call {
   std::vector<std::string> arguments;
   std::string input = {};
-  /// On top of PATH, HOME and the like; the DEEPSEEK_*, HF_*, locale and NO_COLOR variables of the
-  /// caller are not passed on.
+  /// On top of PATH, HOME and the like; the DEEPSEEK_*, HF_*, MODELSCOPE_*, locale and NO_COLOR
+  /// variables of the caller are not passed on.
   std::map<std::string, std::string> environment = {};
   std::string output_path = {};  // of standard output, when it is not to be captured
+  std::string program = {};      // looked for in PATH; empty: the built binary
 };
 
 struct Outcome {
@@ -35,7 +36,8 @@ class Process {
   std::vector<char*> argv_, envp_;  // into them
 };
 
-/// Runs the binary to its end, in an empty home folder unless HOME is given.
+/// Runs the binary to its end, in an empty home folder unless HOME is given. Exit code 127: there
+/// is no such program.
 Outcome run_deepseek(const Call& call);
 
 }  // namespace deepseek::testing

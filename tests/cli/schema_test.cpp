@@ -38,6 +38,8 @@ TEST_F(Schema, OfVerbsWithoutAModel) {
   expect("help", {"help"});
   expect("help_verb", {"help", "run"});
   expect("help_verb", {"run", "--help"});
+  expect("help_man", {"help", "--man"});
+  expect("help_man", {"help", "--man", "run"});
   expect("exit_codes", {"help", "exit-codes"});
   expect("completion", {"completion", "bash"});
   expect("config", {"config", "show", "--threads", "2"});

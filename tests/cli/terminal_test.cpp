@@ -326,7 +326,7 @@ TEST_F(AtTerminal, SpeaksChinese) {
   ASSERT_SEEN(terminal, prompt);
   terminal.type("hello\r");
   ASSERT_SEEN(terminal, "hehehehe");
-  EXPECT_SEEN(terminal, "词元/秒");
+  EXPECT_SEEN(terminal, "token/秒");
   ASSERT_SEEN(terminal, prompt);
   terminal.type("/save " + file("你好") + "\r");
   EXPECT_SEEN(terminal, "条消息写入");

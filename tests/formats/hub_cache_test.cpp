@@ -56,7 +56,8 @@ TEST(HubFiles, NamesThatCouldLeaveTheCacheAreNotSafe) {
     EXPECT_TRUE(is_safe_file_name(name)) << name;
   for (const char* name : {"", "a/b/c", "../b", "a/..", "a b/c", "a--b/c", "-a/b", "/b", "a/"})
     EXPECT_FALSE(is_repo_name(name)) << name;
-  for (const char* name : {"gpt2", "deepseek-ai/DeepSeek-V2-Lite", "a/b.c_d-e"})
+  for (const char* name :
+       {"gpt2", "deepseek-ai/DeepSeek-V2-Lite", "a/b.c_d-e", "modelscope:deepseek-ai/DeepSeek-V2"})
     EXPECT_TRUE(is_repo_name(name)) << name;
 }
 

@@ -78,7 +78,7 @@ class HubPull : public ::testing::Test {
 
   TemporaryFolder folder;
   HubCache cache;
-  HubRemote remote;
+  HubRemote remote{.endpoint = ""};
   std::map<std::string, std::string> files;
   nlohmann::json siblings = nlohmann::json::array();
   std::function<std::optional<HttpServerReply>(const HttpServerRequest&)> special;
@@ -270,11 +270,11 @@ TEST_F(HubPull, NobodyListeningIsANetworkError) {
 TEST_F(HubPull, OfflineIsSaidInAnyCase) {
   for (const char* value : {"1", "True", "YES", "on"}) {
     ::setenv("HF_HUB_OFFLINE", value, 1);
-    EXPECT_TRUE(HubRemote::from_environment().offline) << value;
+    EXPECT_TRUE(HubRemote::from_environment("org/name").offline) << value;
   }
   for (const char* value : {"", "0", "false"}) {
     ::setenv("HF_HUB_OFFLINE", value, 1);
-    EXPECT_FALSE(HubRemote::from_environment().offline) << value;
+    EXPECT_FALSE(HubRemote::from_environment("org/name").offline) << value;
   }
   ::unsetenv("HF_HUB_OFFLINE");
 }

@@ -14,6 +14,14 @@ step(${CMAKE_COMMAND} -G Ninja -S ${SOURCE}/tests/install/consumer -B ${consumer
 step(${CMAKE_COMMAND} --build ${consumer})
 step(${consumer}/consumer)
 step(${prefix}/bin/deepseek version)
+foreach(file IN ITEMS man/man1/deepseek.1 man/man1/deepseek-run.1 man/man1/deepseek-chat.1
+                      man/zh_CN/man1/deepseek.1 man/zh_CN/man1/deepseek-run.1
+                      bash-completion/completions/deepseek zsh/site-functions/_deepseek
+                      fish/vendor_completions.d/deepseek.fish)
+  if(NOT EXISTS ${prefix}/share/${file})
+    message(FATAL_ERROR "share/${file} was not installed")
+  endif()
+endforeach()
 
 step(${CMAKE_COMMAND} -G Ninja -S ${SOURCE}/examples -B ${examples}
      -D CMAKE_PREFIX_PATH=${prefix} -D CMAKE_CXX_COMPILER=${COMPILER} -D CMAKE_BUILD_TYPE=Release)

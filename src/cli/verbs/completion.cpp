@@ -8,9 +8,18 @@
 namespace deepseek::cli {
 namespace {
 
+/// The names of a verb between `separator`s.
+std::string names_text(const Command& command, std::string_view separator) {
+  std::string text;
+  for (const std::string_view name : command_names(command))
+    text += concat(text.empty() ? "" : separator, name);
+  return text;
+}
+
 std::string verbs_text() {
   std::string text;
-  for (const Command& command : commands()) text += concat(text.empty() ? "" : " ", command.name);
+  for (const Command& command : commands())
+    text += concat(text.empty() ? "" : " ", names_text(command, " "));
   return text;
 }
 
@@ -39,8 +48,8 @@ std::string bash_script() {
       "  elif [[ \"$word\" == -* ]]; then\n"
       "    case \"${COMP_WORDS[1]}\" in\n");
   for (const Command& command : commands())
-    script +=
-        concat("      ", command.name, ") words=", shell_quoted(flags_text(command)), " ;;\n");
+    script += concat("      ", names_text(command, "|"),
+                     ") words=", shell_quoted(flags_text(command)), " ;;\n");
   return script +
          "    esac\n"
          "  fi\n"
@@ -60,35 +69,44 @@ std::string zsh_script(const Console& console) {
       "  if (( CURRENT == 2 )); then\n"
       "    local -a verbs=(\n";
   for (const Command& command : commands())
-    script += concat(
-        "      ",
-        shell_quoted(concat(command.name, ":", console.say(concat("verb.", command.name)))), "\n");
+    for (const std::string_view name : command_names(command))
+      script +=
+          concat("      ",
+                 shell_quoted(concat(name, ":", console.say(concat("verb.", command.name)))), "\n");
   script +=
       "    )\n"
       "    _describe verb verbs\n"
       "  elif [[ \"$PREFIX\" == -* ]]; then\n"
       "    case \"${words[2]}\" in\n";
   for (const Command& command : commands())
-    script += concat("      ", command.name, ") compadd -- ", flags_text(command), " ;;\n");
+    script +=
+        concat("      ", names_text(command, "|"), ") compadd -- ", flags_text(command), " ;;\n");
   return script +
          "    esac\n"
          "  else\n"
          "    _files\n"
          "  fi\n"
          "}\n"
-         "compdef _deepseek deepseek\n";
+         // In a folder of completions the first use runs this file in place of the function.
+         "if [ \"$funcstack[1]\" = _deepseek ]; then\n"
+         "  _deepseek \"$@\"\n"
+         "else\n"
+         "  compdef _deepseek deepseek\n"
+         "fi\n";
 }
 
 std::string fish_script(const Console& console) {
   std::string script;
   for (const Command& command : commands())
-    script += concat("complete -c deepseek -n __fish_use_subcommand -f -a ", command.name, " -d ",
-                     shell_quoted(console.say(concat("verb.", command.name))), "\n");
+    for (const std::string_view name : command_names(command))
+      script += concat("complete -c deepseek -n __fish_use_subcommand -f -a ", name, " -d ",
+                       shell_quoted(console.say(concat("verb.", command.name))), "\n");
   for (const Command& command : commands())
     for (const std::string_view name : flag_names(command))
-      script += concat("complete -c deepseek -n '__fish_seen_subcommand_from ", command.name,
-                       "' -l ", name, find_setting(name)->value.empty() ? "" : " -r", " -d ",
-                       shell_quoted(console.say(concat("flag.", name))), "\n");
+      script +=
+          concat("complete -c deepseek -n '__fish_seen_subcommand_from ", names_text(command, " "),
+                 "' -l ", name, find_setting(name)->value.empty() ? "" : " -r", " -d ",
+                 shell_quoted(console.say(concat("flag.", name))), "\n");
   return script;
 }
 

@@ -13,8 +13,8 @@ int run_pull(const Flags& flags, Console& console) {
   const HubCache cache = HubCache::from_environment();
   const std::string name = flags.required_argument("MODEL");
   const HubSnapshot snapshot =
-      pull_model(cache, HubRemote::from_environment(), name, *flags.text("revision"),
-                 console.progress(), console.notices());
+      pull_model(cache, HubRemote::from_environment(name), name,
+                 flags.text("revision").value_or(""), console.progress(), console.notices());
   if (console.json()) {
     nlohmann::ordered_json page = {{"name", snapshot.repo},
                                    {"commit", snapshot.commit},
