@@ -40,6 +40,15 @@ struct OpenedEngine {
 OpenedEngine open_engine(const CheckpointFiles& files, const ModelConfig& config,
                          const TextModelOptions& options);
 
+/// The cache that options and memory leave a model.
+struct CachePlan {
+  int64_t token_bytes = 0;
+  int64_t bytes = 0;           // in pages
+  int64_t context_length = 0;  // tokens a sequence may have
+};
+/// Throws invalid_input for a context longer than the model's.
+CachePlan plan_cache(const ModelConfig& config, const TextModelOptions& options);
+
 /// What a model will take of memory, and the tokens that leaves a sequence, told from its files'
 /// headers. Throws as open_engine.
 struct MemoryPlan {
