@@ -3,17 +3,19 @@
 
 #include <immintrin.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "bench/timing.h"
 #include "core/cpu.h"
+#include "core/machine_memory.h"
 #include "core/thread_pool.h"
 #include "tensor/storage.h"
 
 namespace deepseek::bench {
 namespace {
 
-constexpr int64_t read_bytes = int64_t{1} << 29;
+constexpr int64_t most_read_bytes = int64_t{1} << 29;
 constexpr int64_t spins = 1 << 20;
 constexpr int chains = 16, chains_avx2 = 12;
 
@@ -96,6 +98,8 @@ Ceilings measure_ceilings() {
   const cpu::Features have = cpu_features();
   const bool wide = (have & cpu::avx512f) != 0, vnni = (have & cpu::avx512vnni) != 0;
   Ceilings out{};
+  const int64_t read_bytes =
+      std::clamp(machine_memory().available_bytes / 4, int64_t{1} << 22, most_read_bytes);
   const auto storage = Storage::allocate(read_bytes);
   std::memset(storage->data(), 1, size_t(read_bytes));
   const Timing reading = time_runs(0.5, [&] {

@@ -9,9 +9,10 @@ constexpr Command rows[] = {
     {"run", "[MODEL]",
      "threads cpu ctx cache-bytes adapter precision temperature top-k top-p min-p "
      "repetition-penalty frequency-penalty presence-penalty seed max-tokens stop logit-bias system "
-     "think",
+     "think dry-run",
      "deepseek run\n"
      "echo 'What is the capital of France?' | deepseek run starter\n"
+     "deepseek run MODEL --dry-run --ctx 32768\n"
      "deepseek run MODEL --system 'Answer in Chinese.' --temperature 0.6",
      run_run, true, "chat"},
     {"generate", "MODEL",
@@ -74,7 +75,7 @@ constexpr Command rows[] = {
      "drain-seconds drain-delay max-running "
      "max-waiting prefix-cache cache-disk cache-disk-bytes files-bytes data-path store-url prices "
      "otlp-endpoint threads cpu ctx "
-     "cache-bytes adapter precision",
+     "cache-bytes adapter precision dry-run",
      "deepseek serve\n"
      "deepseek serve MODEL --port 8000 --api-key-file keys.txt --host 0.0.0.0\n"
      "deepseek serve small=starter big=deepseek-ai/DeepSeek-V2-Lite-Chat --memory-bytes 40GiB\n"

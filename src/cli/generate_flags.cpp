@@ -51,11 +51,6 @@ std::unique_ptr<TextModel> open_text_model(const Flags& flags, const std::string
   return std::make_unique<TextModel>(model_path(model), model_options(flags, console));
 }
 
-OpenedEngine open_engine_alone(const Flags& flags, const std::string& model, Console& console) {
-  const CheckpointFiles files = CheckpointFiles::open(model_path(model));
-  return open_engine(files, files.read_config(), model_options(flags, console));
-}
-
 SampleOptions sample_options(const Flags& flags, const GenerationConfig& recommended,
                              uint64_t default_seed) {
   const auto wanted = [&](const char* name, std::optional<double> recommendation, double off) {

@@ -14,9 +14,6 @@ namespace deepseek::cli {
 /// What --threads, --ctx, --cache-bytes, --adapter and --precision say, loading shown.
 TextModelOptions model_options(const Flags& flags, Console& console);
 
-/// The weights alone, for what computes on ids.
-OpenedEngine open_engine_alone(const Flags& flags, const std::string& model, Console& console);
-
 /// The model with --threads, --ctx, --cache-bytes, --adapter and --precision as given.
 std::unique_ptr<TextModel> open_text_model(const Flags& flags, const std::string& model,
                                            Console& console);

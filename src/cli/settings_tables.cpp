@@ -67,6 +67,7 @@ constexpr std::array rows{
     Setting{"store-url", "URL", Kind::text, Scope::lasting},
     Setting{"prices", "FILE", Kind::path, Scope::lasting},
     // One call.
+    Setting{"dry-run", "", Kind::boolean},
     Setting{"url", "URL", Kind::text},
     Setting{"prompt", "TEXT", Kind::text},
     Setting{"prompt-file", "FILE", Kind::path},

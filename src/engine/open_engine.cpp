@@ -16,26 +16,28 @@ Placement placement_of(const TextModelOptions& options, const CheckpointFiles& f
   return choose_placement(files, config, options.notice);
 }
 
-int64_t cache_budget(const TextModelOptions& options, const CacheLayout& layout, int64_t context) {
-  if (options.cache_bytes > 0) return options.cache_bytes;
-  const int64_t pages = (context + tokens_per_page - 1) / tokens_per_page;
-  return std::min(pages * layout.page_bytes(),
-                  std::max(machine_memory().total_bytes / 4, layout.page_bytes()));
-}
-
 }  // namespace
+
+CachePlan plan_cache(const ModelConfig& config, const TextModelOptions& options) {
+  const int64_t context = checked_context(options.context, config);
+  const int64_t page_bytes = cache_layout(config, cache_dtype(options)).page_bytes();
+  const int64_t pages = (context + tokens_per_page - 1) / tokens_per_page;
+  CachePlan plan;
+  plan.token_bytes = page_bytes / tokens_per_page;
+  plan.bytes =
+      options.cache_bytes > 0
+          ? options.cache_bytes
+          : std::min(pages * page_bytes, std::max(machine_memory().total_bytes / 4, page_bytes));
+  plan.context_length = std::min(context, plan.bytes / page_bytes * tokens_per_page);
+  return plan;
+}
 
 MemoryPlan plan_memory(const CheckpointFiles& files, const ModelConfig& config,
                        const TextModelOptions& options) {
-  const int64_t context = checked_context(options.context, config);
-  const CacheLayout layout = cache_layout(config, cache_dtype(options));
-  MemoryPlan plan;
-  plan.weight_bytes = options.precision == Precision::f32
-                          ? count_parameters(config).total * dtype_size(DType::f32)
-                          : weight_bytes(files);
-  plan.cache_bytes = cache_budget(options, layout, context);
-  plan.context_length = std::min(context, plan.cache_bytes / layout.page_bytes() * tokens_per_page);
-  return plan;
+  const Placement placement =
+      options.precision == Precision::f32 ? Placement::reference : Placement::native;
+  const CachePlan cache = plan_cache(config, options);
+  return {account_weights(files, config, placement).bytes(), cache.bytes, cache.context_length};
 }
 
 int64_t checked_context(int64_t wanted, const ModelConfig& config) {
@@ -48,21 +50,19 @@ int64_t checked_context(int64_t wanted, const ModelConfig& config) {
 
 OpenedEngine open_engine(const CheckpointFiles& files, const ModelConfig& config,
                          const TextModelOptions& options) {
-  const int64_t context = checked_context(options.context, config);
+  const CachePlan cache = plan_cache(config, options);
   OpenOptions open;
   open.placement = placement_of(options, files, config);
-  if (options.precision == Precision::int8) open.activation_bits = 8;
+  open.activation_bits = activation_bits(options);
   open.adapter = options.adapter;
   open.notice = options.notice;
   open.progress = options.progress;
   const OpenedModel opened = open_model(files, open);
-  const DType dtype = cache_dtype(options);
-  const CacheLayout layout = cache_layout(config, dtype);
   OpenedEngine out;
   out.engine = std::make_unique<Engine>(
       opened.transformer,
-      Engine::Options{.cache_bytes = cache_budget(options, layout, context), .cache_dtype = dtype});
-  out.context_length = std::min(context, out.engine->pool().total_pages() * tokens_per_page);
+      Engine::Options{.cache_bytes = cache.bytes, .cache_dtype = cache_dtype(options)});
+  out.context_length = cache.context_length;
   return out;
 }
 

@@ -25,11 +25,21 @@ struct TextModelOptions {
   ProgressSink progress;  // of loading
 };
 
+/// As --precision spells them.
+inline std::string_view precision_name(Precision precision) {
+  return precision == Precision::f32 ? "f32" : precision == Precision::int8 ? "int8" : "native";
+}
+
 /// What changes the bits of a forward pass, for fingerprints.
 inline std::string_view arithmetic_name(const TextModelOptions& options) {
   return options.precision == Precision::f32    ? "f32"
          : options.precision == Precision::int8 ? "bf16 int8"
                                                 : "bf16";
+}
+
+/// Weight::activation_bits of the linear maps.
+inline int activation_bits(const TextModelOptions& options) {
+  return options.precision == Precision::int8 ? 8 : 15;
 }
 
 /// Of values in the cache.
@@ -47,6 +57,15 @@ struct OpenedEngine {
 /// Throws invalid_input for a context longer than the model's, and what open_model throws.
 OpenedEngine open_engine(const CheckpointFiles& files, const ModelConfig& config,
                          const TextModelOptions& options);
+
+/// The cache that options and memory leave a model.
+struct CachePlan {
+  int64_t token_bytes = 0;
+  int64_t bytes = 0;           // in pages
+  int64_t context_length = 0;  // tokens a sequence may have
+};
+/// Throws invalid_input for a context longer than the model's.
+CachePlan plan_cache(const ModelConfig& config, const TextModelOptions& options);
 
 /// What a model will take of memory, and the tokens that leaves a sequence, told from its files'
 /// headers. Throws as open_engine.

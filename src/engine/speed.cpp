@@ -9,8 +9,6 @@
 namespace deepseek {
 namespace {
 
-constexpr int64_t prefill_chunk = 512;
-
 std::vector<int32_t> some_tokens(int64_t count, int64_t vocab) {
   const CounterRandom random(1, 0);
   std::vector<int32_t> tokens;

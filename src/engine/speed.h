@@ -9,6 +9,9 @@
 
 namespace deepseek {
 
+/// Tokens of a prompt that are computed in one step.
+inline constexpr int64_t prefill_chunk = 512;
+
 /// What to time: `tokens` new ones behind `depth` that the cache holds, in one prefill, or one at a
 /// time.
 struct SpeedCase {

@@ -101,6 +101,11 @@ std::string HfSource::described(const std::string& name) const {
   return concat(checkpoint_.path().string(), ": tensor ", name);
 }
 
-void HfSource::release(const Weight& raw) { checkpoint_.release(raw.row_bytes()); }
+void HfSource::release(const Weight& raw) {
+  checkpoint_.release(raw.row_bytes());
+  if (!raw.scales()) return;
+  const Tensor& scales = raw.scales()->values;
+  checkpoint_.release({scales.bytes(), static_cast<size_t>(scales.size_bytes())});
+}
 
 }  // namespace deepseek

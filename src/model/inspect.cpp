@@ -11,7 +11,7 @@
 #include "formats/json.h"
 #include "model/gguf_config.h"
 #include "model/hf_config.h"
-#include "model/parameters.h"
+#include "model/weight_use.h"
 
 namespace deepseek {
 namespace {
@@ -20,19 +20,7 @@ namespace fs = std::filesystem;
 
 /// Bytes that a config implies for weights that are not there.
 int64_t implied_bytes(const ModelConfig& config) {
-  const int64_t float_bytes = config.torch_dtype == "float32" ? 4 : 2;
-  int64_t bytes = 0;
-  for (const ParameterSpec& parameter : list_parameters(config)) {
-    const bool fp8 = config.fp8 && parameter.kind == ParameterSpec::Kind::matrix &&
-                     parameter.name != "lm_head.weight" &&
-                     !parameter.name.ends_with("eh_proj.weight");
-    bytes += parameter.numel() * (fp8 ? 1 : float_bytes);
-    if (!fp8) continue;
-    const auto blocks = [](int64_t size, int64_t block) { return (size + block - 1) / block; };
-    bytes += 4 * blocks(parameter.shape[0], config.fp8->block_rows) *
-             blocks(parameter.shape[1], config.fp8->block_cols);
-  }
-  return bytes;
+  return account_weights(parameters_as_configured(config), config, Placement::native).file_bytes;
 }
 
 /// `metadata.total_size` of a sharded checkpoint's index, 0 when it says nothing or nonsense.
@@ -148,10 +136,8 @@ int64_t cache_bytes_per_token(const ModelConfig& config, int64_t element_bytes) 
   return config.num_hidden_layers * config.cache_values_per_token() * element_bytes;
 }
 
-MemoryEstimate estimate_memory(const ModelSummary& model, int64_t context_tokens) {
-  constexpr int64_t page = 64, chunk = 512;
-  const ModelConfig& c = model.config;
-  const int64_t tokens = std::min(context_tokens, chunk);
+int64_t scratch_bytes(const ModelConfig& c, int64_t tokens) {
+  constexpr int64_t chunk = 512;
   const int64_t heads = c.num_attention_heads;
   // Residual, normed input, query, attention output and its projection; then gate, up and product
   // of a feed-forward layer, of which a token meets one dense or several experts.
@@ -163,11 +149,16 @@ MemoryEstimate estimate_memory(const ModelSummary& model, int64_t context_tokens
                                                  : 0;
   const int64_t row =
       4 * c.hidden_size + heads * head_width + 3 * std::max(c.intermediate_size, experts);
+  return 4 * (std::min(tokens, chunk) * row + c.vocab_size);
+}
+
+MemoryEstimate estimate_memory(const ModelSummary& model, int64_t context_tokens) {
+  constexpr int64_t page = 64;
   MemoryEstimate estimate;
   estimate.context_tokens = context_tokens;
   estimate.weights = model.weight_bytes;
-  estimate.cache = (context_tokens + page - 1) / page * page * cache_bytes_per_token(c);
-  estimate.scratch = 4 * (tokens * row + c.vocab_size);
+  estimate.cache = (context_tokens + page - 1) / page * page * cache_bytes_per_token(model.config);
+  estimate.scratch = scratch_bytes(model.config, context_tokens);
   return estimate;
 }
 

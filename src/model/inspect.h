@@ -65,6 +65,9 @@ struct MemoryEstimate {
 /// the rotary key of latent attention, `element_bytes` each (2: bf16).
 int64_t cache_bytes_per_token(const ModelConfig& config, int64_t element_bytes = 2);
 
+/// Activations of a chunk of at most 512 of so many tokens.
+int64_t scratch_bytes(const ModelConfig& config, int64_t tokens);
+
 /// Weights as stored, a cache in pages of 64 tokens, and the activations of a chunk of at most 512
 /// tokens.
 MemoryEstimate estimate_memory(const ModelSummary& model, int64_t context_tokens);

@@ -66,18 +66,6 @@ void check_left_over(const std::vector<std::string>& names, const ModelConfig& c
   }
 }
 
-/// Refuses 8 bits where they would change nothing.
-void check_activation_bits(const CheckpointFiles& files, int bits) {
-  if (bits == 15) return;
-  if (files.gguf)
-    for (const GgufTensor& tensor : files.gguf->tensors())
-      if (multiplies_integers(tensor.format)) return;
-  fail(ErrorKind::invalid_input,
-       "--precision int8: expected a model whose matrices lie in blocks "
-       "of integers, got ",
-       files.path.string(), ", which has none; use --precision native, or convert it to Q8_0");
-}
-
 }  // namespace
 
 CheckpointFiles CheckpointFiles::open(const fs::path& path) {
@@ -95,6 +83,17 @@ CheckpointFiles CheckpointFiles::open(const fs::path& path) {
 
 ModelConfig CheckpointFiles::read_config() const {
   return gguf ? config_from_gguf(*gguf) : read_hf_config(path);
+}
+
+void check_activation_bits(const CheckpointFiles& files, int bits) {
+  if (bits == 15) return;
+  if (files.gguf)
+    for (const GgufTensor& tensor : files.gguf->tensors())
+      if (multiplies_integers(tensor.format)) return;
+  fail(ErrorKind::invalid_input,
+       "--precision int8: expected a model whose matrices lie in blocks "
+       "of integers, got ",
+       files.path.string(), ", which has none; use --precision native, or convert it to Q8_0");
 }
 
 OpenedModel open_model(const CheckpointFiles& files, const OpenOptions& options) {

@@ -40,6 +40,9 @@ struct OpenedModel {
   std::vector<NamedParameter> parameters;
 };
 
+/// Throws invalid_input for 8 bits where they would change nothing.
+void check_activation_bits(const CheckpointFiles& files, int bits);
+
 OpenedModel open_model(const CheckpointFiles& files, const OpenOptions& options);
 
 }  // namespace deepseek

@@ -94,6 +94,11 @@ LatentUpWeights PlacingSource::latent_up(const std::string& prefix, int64_t head
   return raw;
 }
 
+void PlacingSource::release(const Weight& raw) {
+  // What is mapped to be computed with stays.
+  if (placement_ == Placement::native || placement_ == Placement::reference) inner_.release(raw);
+}
+
 Weight PlacingSource::placed(Weight derived) {
   derived = derived.with_activation_bits(activation_bits_);
   switch (placement_) {

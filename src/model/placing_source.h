@@ -39,6 +39,7 @@ class PlacingSource : public ParamSource {
                             int64_t rank) override;
   bool has(const std::string& name) const override { return inner_.has(name); }
   Weight placed(Weight derived) override;
+  void release(const Weight& raw) override;
 
   /// What trainable placement made, in the order it was asked for.
   const std::vector<NamedParameter>& parameters() const { return parameters_; }

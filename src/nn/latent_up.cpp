@@ -36,16 +36,22 @@ LatentUp::LatentUp(ParamSource& source, const std::string& prefix, const Config&
   if (config.expanded)
     fused_ = raw.fused.defined() ? source.placed(raw.fused)
                                  : source.placed(Weight::from_tensor(join_heads(raw, config)));
-  if (!config.absorbed) return;
+  if (config.absorbed) take_heads(source, raw);
+  if (raw.fused.defined()) source.release(raw.fused);
+  for (const Weight& head : raw.k_heads) source.release(head);
+  for (const Weight& head : raw.v_heads) source.release(head);
+}
+
+void LatentUp::take_heads(ParamSource& source, const LatentUpWeights& raw) {
   if (!raw.fused.defined()) {
     for (const Weight& head : raw.k_heads) k_heads_.push_back(source.placed(head));
     for (const Weight& head : raw.v_heads) v_heads_.push_back(source.placed(head));
     return;
   }
-  for (int64_t head = 0; head < config.heads; ++head) {
-    const int64_t first = head * (config.nope + config.v);
-    k_heads_.push_back(source.placed(part(raw.fused, first, config.nope).transposed()));
-    v_heads_.push_back(source.placed(part(raw.fused, first + config.nope, config.v)));
+  for (int64_t head = 0; head < config_.heads; ++head) {
+    const int64_t first = head * (config_.nope + config_.v);
+    k_heads_.push_back(source.placed(part(raw.fused, first, config_.nope).transposed()));
+    v_heads_.push_back(source.placed(part(raw.fused, first + config_.nope, config_.v)));
   }
 }
 

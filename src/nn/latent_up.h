@@ -30,6 +30,8 @@ class LatentUp {
   Tensor project_values(const Tensor& context_thr) const;
 
  private:
+  void take_heads(ParamSource& source, const LatentUpWeights& raw);
+
   Config config_;
   Weight fused_;
   std::vector<Weight> k_heads_, v_heads_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string_view>
 
 #include "ops/weight.h"
 
@@ -17,6 +18,15 @@ struct LinearJob {
   float* out = nullptr;
   int64_t out_stride = 0;  // floats between rows of out
 };
+
+/// What multiplies weights of a format on this machine. Those in bytes multiply two planes of int8
+/// activations, the others f32.
+struct LinearKernel {
+  std::string_view family;   // "linear_q4_k"; "linear_f32" for formats without one
+  std::string_view variant;  // "avx512vnni"
+  bool in_bytes = false;
+};
+LinearKernel linear_kernel(Format format);
 
 /// Runs all jobs, spread together over the compute pool. A result depends on its own row of x and
 /// its own row of the weight alone: the same bits in any batch, for any number of threads.

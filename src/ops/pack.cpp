@@ -56,6 +56,11 @@ int64_t packed_panel_bytes(const Weight& weight) {
                               weight.scales() ? weight.scales()->block_cols : 0);
 }
 
+int64_t packed_bytes(Format format, int64_t rows, int64_t cols, int64_t block_cols) {
+  return (rows + panel_width - 1) / panel_width *
+         kernels::panel_bytes(compute_format(format), cols, block_cols);
+}
+
 void pack_panel(const Weight& weight, int64_t index, std::byte* out) {
   const int64_t first = index * panel_width;
   const int64_t row_count = std::min(panel_width, weight.rows() - first);

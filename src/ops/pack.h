@@ -19,6 +19,9 @@ Format compute_format(Format format);
 /// Bytes of one panel of `weight` in its compute format.
 int64_t packed_panel_bytes(const Weight& weight);
 
+/// Bytes of all panels of a matrix of `format` once it is packed; `block_cols` is for fp8.
+int64_t packed_bytes(Format format, int64_t rows, int64_t cols, int64_t block_cols);
+
 /// Panels of `weight`: its rows in groups of 16.
 inline int64_t panel_count(const Weight& weight) {
   return (weight.rows() + kernels::panel_width - 1) / kernels::panel_width;

@@ -234,6 +234,12 @@ void run_pass(std::span<const LinearJob> jobs, int64_t first, Plan& plan) {
 
 }  // namespace
 
+LinearKernel linear_kernel(Format format) {
+  const Format computed = compute_format(format);
+  const kernels::LinearFamily& family = *kernels::linear_family(computed);
+  return {family.name, family.best().name, kernels::block_layout(computed) != nullptr};
+}
+
 void run_linear(std::span<const LinearJob> jobs) {
   static thread_local Plan plan;
   int64_t rows = 0;

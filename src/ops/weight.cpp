@@ -119,7 +119,7 @@ Weight Weight::packed(StorageArena* arena,
   out.layout_ = Layout::panels;
   out.rows_ = rows_;
   out.cols_ = cols_;
-  out.scales_ = scales_;
+  if (scales_) out.scales_ = BlockScales{{}, scales_->block_rows, scales_->block_cols};
   out.activation_bits_ = activation_bits_;
   const int64_t bytes = packed_panel_bytes(*this), count = panel_count(*this);
   out.storage_ = arena ? arena->allocate(bytes * count) : Storage::allocate(bytes * count);

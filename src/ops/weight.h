@@ -14,7 +14,7 @@ namespace deepseek {
 /// Scales of an FP8 weight: value = e4m3(q) * values[row / block_rows, col / block_cols]
 /// (`weight_scale_inv` of DeepSeek-V3 files, which multiplies despite its name).
 struct BlockScales {
-  Tensor values;  // f32 [ceil(rows / block_rows), ceil(cols / block_cols)]
+  Tensor values;  // f32 [ceil(rows / block_rows), ceil(cols / block_cols)]; none beside panels
   int64_t block_rows = 128;
   int64_t block_cols = 128;
 };

@@ -45,6 +45,14 @@ TEST(Weight, TransposedHoldsTheSameValuesInTheSameFormat) {
   EXPECT_EQ(at(wide, 200, 3), at(blocks, 3, 200));
 }
 
+TEST(Weight, PanelsOfFp8HoldTheirScalesAlone) {
+  const Weight rows = small_fp8(21, 7), panels = rows.packed();
+  EXPECT_FALSE(panels.scales()->values.defined());
+  EXPECT_EQ(panels.scales()->block_cols, 3);
+  for (int64_t r = 0; r < 21; ++r)
+    for (int64_t c = 0; c < 7; ++c) EXPECT_EQ(at(panels, r, c), at(rows, r, c));
+}
+
 TEST(Weight, ASliceOfRowsSharesTheBytes) {
   for (const Format format : {Format::f32, Format::bf16, Format::q8_0, Format::q4_k}) {
     const Weight weight = random_weight(format, 9, 256, 3);

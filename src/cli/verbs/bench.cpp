@@ -2,20 +2,21 @@
 #include <iomanip>
 #include <sstream>
 
-#include "bench/kernel_suite.h"
 #include "cli/generate_flags.h"
 #include "cli/interrupt.h"
-#include "cli/machine.h"
+#include "cli/machine_speed.h"
 #include "cli/model_flags.h"
 #include "cli/verbs/verbs.h"
 #include "core/cpu.h"
 #include "core/error.h"
 #include "core/json.h"
+#include "core/machine_memory.h"
 #include "core/text.h"
 #include "core/thread_pool.h"
+#include "engine/predict_speed.h"
 #include "engine/speed.h"
-#include "model/inspect.h"
-#include "tensor/format.h"
+#include "model/memory_fit.h"
+#include "ops/linear.h"
 
 namespace deepseek::cli {
 namespace {
@@ -44,39 +45,41 @@ std::vector<SpeedCase> cases_of(const Flags& flags) {
   return cases;
 }
 
-/// Bytes of weights that one decoded token reads: those of the active parameters, at the file's
-/// mean size of a parameter. An embedding that is not the head too is looked up, not read.
-double bytes_per_token(const ModelSummary& summary) {
-  const ModelConfig& config = summary.config;
-  const double stored = double(summary.parameters.total + summary.parameters.mtp);
-  double read = double(summary.parameters.active);
-  if (!config.tie_word_embeddings) read -= double(config.vocab_size) * double(config.hidden_size);
-  return double(summary.weight_bytes) * read / stored;
-}
-
 std::string fixed(double value) {
   std::ostringstream out;
   out << std::fixed << std::setprecision(1) << value;
   return std::move(out).str();
 }
 
-/// What the matrices of a model are multiplied in, and how much of that the machine can do.
-struct Peak {
-  double ops_per_s;
-  const char* name;
+/// What a model is measured against.
+struct Yardstick {
+  ModelConfig config;
+  Fit fit;
+  MachineSpeed machine;
+
+  double bytes_per_token() const { return bytes_read_per_token(fit.weights, config); }
+  /// Most of its weights are multiplied as bytes.
+  bool multiplies_bytes() const {
+    int64_t bytes = 0, floats = 0;
+    for (const WeightUse& use : fit.weights.uses)
+      (linear_kernel(use.computed).in_bytes ? bytes : floats) += use.values;
+    return bytes > floats;
+  }
+  double peak() const {
+    return multiplies_bytes() ? machine.byte_ops_per_s : machine.float_ops_per_s;
+  }
 };
 
-/// Weights in blocks of integers are multiplied as bytes, all others as f32.
-Peak peak_of(const ModelSummary& summary, const bench::Ceilings& ceilings, const Flags& flags) {
-  const bool native = flags.text("precision").value_or("native") != "f32";
-  const auto format =
-      summary.formats.empty() ? std::nullopt : format_from_name(summary.formats.front().format);
-  if (native && format && format_info(*format).block_size > 1 && ceilings.byte_gop_s > 0)
-    return {ceilings.byte_gop_s * 1e9, "bench.byte_peak"};
-  return {ceilings.float_gop_s * 1e9, "bench.float_peak"};
+Yardstick yardstick_of(const CheckpointFiles& files, const TextModelOptions& options) {
+  const ModelConfig config = files.read_config();
+  const Fit fit = examine_fit(files, config, options, machine_memory());
+  MachineSpeed machine = measure_machine_speed();
+  if (fit.weights.placement == Placement::mapped)
+    machine.file_bytes_per_s = measured_read_rate(files);
+  return {config, fit, machine};
 }
 
-Json row_of(const Speed& speed, const ModelSummary& summary, double bandwidth, const Peak& peak) {
+Json row_of(const Speed& speed, const Yardstick& yardstick) {
   const bool decode = speed.what.kind == SpeedCase::Kind::decode;
   Json row = {{"kind", decode ? "decode" : "prefill"},
               {"depth", speed.what.depth},
@@ -85,26 +88,42 @@ Json row_of(const Speed& speed, const ModelSummary& summary, double bandwidth, c
               {"least", speed.least},
               {"most", speed.most}};
   if (decode) {
-    row["bytes_per_s"] = speed.median * bytes_per_token(summary);
-    row["share_of_bandwidth"] = speed.median * bytes_per_token(summary) / bandwidth;
+    row["bytes_per_s"] = speed.median * yardstick.bytes_per_token();
+    row["share_of_bandwidth"] =
+        speed.median * yardstick.bytes_per_token() / yardstick.machine.read_bytes_per_s;
   } else {
-    const double flops = speed.median * 2 * double(summary.parameters.active);
+    const double flops =
+        speed.median * 2 * products_per_token(yardstick.fit.weights, yardstick.config);
     row["flop_per_s"] = flops;
-    row["share_of_peak"] = peak.ops_per_s > 0 ? flops / peak.ops_per_s : 0;
+    row["share_of_peak"] = yardstick.peak() > 0 ? flops / yardstick.peak() : 0;
   }
+  const std::optional<PredictedSpeed> predicted =
+      predict_speed(yardstick.config, yardstick.fit, speed.what, yardstick.machine);
+  if (!predicted) return row;
+  row["predicted_tokens_per_s"] = predicted->tokens_per_s;
+  row["predicted_bound"] = bound_name(predicted->bound);
+  row["prediction_error"] = predicted->tokens_per_s / speed.median - 1;
   return row;
 }
 
-void print(const Json& row, const Peak& peak, Console& console) {
+void print(const Json& row, const Yardstick& yardstick, Console& console) {
   const bool decode = row["kind"] == "decode";
   const std::string bound =
-      decode ? console.say("bench.bytes", fixed(row["bytes_per_s"].get<double>() / 1e9),
-                           fixed(100 * row["share_of_bandwidth"].get<double>()))
-             : console.say("bench.flops", fixed(row["flop_per_s"].get<double>() / 1e9),
-                           fixed(100 * row["share_of_peak"].get<double>()), console.say(peak.name));
-  console.line(console.say(decode ? "bench.decode" : "bench.prefill", row["tokens"].dump(),
-                           row["depth"].dump(), fixed(row["tokens_per_s"]), fixed(row["least"]),
-                           fixed(row["most"]), bound));
+      decode
+          ? console.say("bench.bytes", fixed(row["bytes_per_s"].get<double>() / 1e9),
+                        fixed(100 * row["share_of_bandwidth"].get<double>()))
+          : console.say("bench.flops", fixed(row["flop_per_s"].get<double>() / 1e9),
+                        fixed(100 * row["share_of_peak"].get<double>()),
+                        console.say(yardstick.multiplies_bytes() ? "bound.bytes" : "bound.floats"));
+  std::string text = console.say(decode ? "bench.decode" : "bench.prefill", row["tokens"].dump(),
+                                 row["depth"].dump(), fixed(row["tokens_per_s"]),
+                                 fixed(row["least"]), fixed(row["most"]), bound);
+  if (row.contains("prediction_error")) {
+    const double error = 100 * row["prediction_error"].get<double>();
+    text += console.say("bench.predicted", fixed(row["predicted_tokens_per_s"]),
+                        concat(error < 0 ? "" : "+", fixed(error)));
+  }
+  console.line(text);
   console.flush();
 }
 
@@ -116,36 +135,36 @@ int run_bench(const Flags& flags, Console& console) {
   if (name == "kernels") return run_bench_kernels(flags, console);
   const std::vector<SpeedCase> cases = cases_of(flags);
   flags.refuse_idle("filter", false, "'kernels' in place of a model");
-  const OpenedEngine model = open_engine_alone(flags, name, console);
-  const std::filesystem::path path = model_path(name);
+  const CheckpointFiles files = CheckpointFiles::open(model_path(name));
+  const TextModelOptions options = model_options(flags, console);
+  const Yardstick yardstick = yardstick_of(files, options);
+  const OpenedEngine model = open_engine(files, yardstick.config, options);
   for (const SpeedCase& what : cases)
     if (what.depth + what.tokens > model.context_length)
       fail(ErrorKind::invalid_input, "bench: ", what.depth, " + ", what.tokens,
            " tokens do not fit the context of ", model.context_length);
-  const ModelSummary summary = inspect_model(path);
+  const MachineSpeed& machine = yardstick.machine;
   const int threads = compute_pool().threads();
-  const double bandwidth = memory_read_bandwidth(threads);
-  const bench::Ceilings ceilings = bench::measure_ceilings();
-  const Peak peak = peak_of(summary, ceilings, flags);
-  Json page = {{"model", path.string()},
+  Json page = {{"model", files.path.string()},
                {"cpu", cpu_model_name()},
                {"features", features_text(cpu_features())},
                {"threads", threads},
-               {"bandwidth_bytes_per_s", bandwidth},
-               {"float_ops_per_s", ceilings.float_gop_s * 1e9},
-               {"byte_ops_per_s", ceilings.byte_gop_s * 1e9},
-               {"bytes_per_token", bytes_per_token(summary)},
+               {"bandwidth_bytes_per_s", machine.read_bytes_per_s},
+               {"float_ops_per_s", machine.float_ops_per_s},
+               {"byte_ops_per_s", machine.byte_ops_per_s},
+               {"bytes_per_token", yardstick.bytes_per_token()},
                {"repeat", *flags.integer("repeat")},
                {"cases", Json::array()}};
   if (!console.json())
-    console.line(console.say("bench.machine", cpu_model_name(), threads, fixed(bandwidth / 1e9),
-                             fixed(ceilings.float_gop_s), fixed(ceilings.byte_gop_s),
-                             fixed(bytes_per_token(summary) / 1e6)));
+    console.line(
+        console.say("bench.machine", cpu_model_name(), threads,
+                    fixed(machine.read_bytes_per_s / 1e9), fixed(machine.float_ops_per_s / 1e9),
+                    fixed(machine.byte_ops_per_s / 1e9), fixed(yardstick.bytes_per_token() / 1e6)));
   for (const SpeedCase& what : cases) {
     const Speed speed =
         measure_speed(*model.engine, what, int(*flags.integer("repeat")), console.progress());
-    page["cases"].push_back(row_of(speed, summary, bandwidth, peak));
-    if (!console.json()) print(page["cases"].back(), peak, console);
+    page["cases"].push_back(row_of(speed, yardstick));
+    if (!console.json()) print(page["cases"].back(), yardstick, console);
   }
   if (console.json()) console.line(page.dump());
   return 0;

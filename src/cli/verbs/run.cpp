@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "cli/chat.h"
+#include "cli/dry_run.h"
 #include "cli/generate_flags.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/line_editor.h"
+#include "cli/model_flags.h"
 #include "cli/verbs/verbs.h"
 #include "core/error.h"
 #include "core/json.h"
@@ -122,6 +124,10 @@ int run_once(Chat& chat, Console& console) {
 
 int run_run(const Flags& flags, Console& console) {
   const std::string name = flags.argument("MODEL").value_or("starter");
+  if (flags.on("dry-run")) {
+    dry_run({{name, model_path(name)}}, model_options(flags, console), std::nullopt, console);
+    return 0;
+  }
   if (console.json() && console.input_is_terminal())
     fail(ErrorKind::invalid_input, "run: --json takes the message from a pipe, not a terminal");
   const auto model = open_text_model(flags, name, console);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-
+#include "cli/dry_run.h"
 #include "cli/generate_flags.h"
 #include "cli/model_flags.h"
 #include "cli/store_flags.h"
@@ -112,6 +112,14 @@ serve::ModelServerConfig config_of(const Flags& flags, Console& console) {
 }  // namespace
 
 int run_serve(const Flags& flags, Console& console) {
+  if (flags.on("dry-run")) {
+    std::vector<DryRunModel> models;
+    for (const serve::ServedModel& model : served_models(flags))
+      models.push_back({model.name, model.path});
+    dry_run(models, model_options(flags, console),
+            serve::memory_budget(flags.size_bytes("memory-bytes").value_or(0)), console);
+    return 0;
+  }
   serve::ModelServerConfig config = config_of(flags, console);
   std::vector<std::string> names;
   names.reserve(config.models.size());

@@ -89,10 +89,6 @@ ModelNames::Cards cards_of(const ModelServerConfig& config) {
   return cards;
 }
 
-int64_t memory_budget(const ModelServerConfig& config) {
-  return config.memory_bytes > 0 ? config.memory_bytes : machine_memory().total_bytes / 5 * 4;
-}
-
 /// Connections need one each; shells give 1024 of the many that the system permits.
 void raise_descriptor_limit() {
   rlimit limit{};
@@ -102,6 +98,10 @@ void raise_descriptor_limit() {
 }
 
 }  // namespace
+
+int64_t memory_budget(int64_t memory_bytes) {
+  return memory_bytes > 0 ? memory_bytes : machine_memory().total_bytes / 5 * 4;
+}
 
 struct ModelServer::Impl {
   explicit Impl(ModelServerConfig config)
@@ -154,7 +154,7 @@ struct ModelServer::Impl {
     options.model = config_.model;
     options.scheduler = config_.scheduler;
     options.scheduler.notice = [this](std::string_view line) { log_.notice(std::string(line)); };
-    options.memory_bytes = memory_budget(config_);
+    options.memory_bytes = memory_budget(config_.memory_bytes);
     options.unload_after = config_.unload_after;
     options.observer = [this](const std::string& name) {
       return std::make_shared<MetricsObserver>(model_metrics_.at(name), KeyMetrics(registry_));

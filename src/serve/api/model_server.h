@@ -51,6 +51,9 @@ struct ModelServerConfig {
   std::chrono::seconds stuck_after{120};
 };
 
+/// ModelServerConfig's memory_bytes, or what 0 stands for.
+int64_t memory_budget(int64_t memory_bytes);
+
 class ModelServer {
  public:
   explicit ModelServer(ModelServerConfig config);
