@@ -10,6 +10,7 @@
 #include "serve/api/accounts.h"
 #include "serve/api/model_names.h"
 #include "serve/api/reply_pump.h"
+#include "serve/api/timeouts.h"
 #include "serve/http/replay.h"
 #include "serve/http/router.h"
 #include "serve/http/schema_validate.h"
@@ -29,6 +30,7 @@ struct ApiContext {
 
   /// Whether reasoning must be sent back with the calls that it led to.
   bool strict_replay = true;
+  TimeLimits time_limits;
   std::shared_ptr<Accounts> accounts;
   SchemaSet schemas;
   ReplayStore replay;

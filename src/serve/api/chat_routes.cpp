@@ -87,7 +87,7 @@ void chat(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
   if (!job.input.thinking)
     job.input.thinking =
         context->names->thinking_of(field<std::string>(body, "model").value_or(""));
-  ChatAnswer started = start_chat(*context->accounts, http, *host, std::move(job));
+  ChatAnswer started = start_chat(*context, http, *host, std::move(job));
   run_session(chat_reply(answer, host, body, started, context), started);
 }
 

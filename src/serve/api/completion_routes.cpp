@@ -135,7 +135,8 @@ struct CompletionJob {
   deepseek::Usage usage;
   store::TokenCounts charged;
   size_t open = 0;
-  bool failed = false, cancelled = false;
+  PartsEnd end;
+  bool cancelled = false;
 };
 
 /// One prompt of a request.
@@ -231,10 +232,10 @@ class CompletionSession : public ReplySession,
 
   void take(const ChoiceFinished& ended) {
     Choice& choice = choices_[ended.choice];
-    begin(choice, ended.choice);
+    const bool failed = ended.reason != FinishReason::stop && ended.reason != FinishReason::length;
+    if (!failed) begin(choice, ended.choice);
     choice.reason = finish_reason(ended.reason, false);
     choice.mean_logprob = ended.cumulative_logprob / double(std::max<int64_t>(ended.tokens, 1));
-    const bool failed = ended.reason != FinishReason::stop && ended.reason != FinishReason::length;
     cancelled_ |= ended.reason == FinishReason::cancelled;
     // OpenAI's completions score the end of the text as well.
     Scores last;
@@ -268,13 +269,13 @@ class CompletionSession : public ReplySession,
     job_->charged.miss += charged.miss;
     job_->charged.output += charged.output;
     job_->cancelled |= cancelled_;
-    if (end.error && !job_->failed) {
-      job_->failed = true;
-      job_->answer->fail(std::make_exception_ptr(*end.error));
-    }
+    job_->end.add(end);
     if (job_->open > 0) return;
-    if (job_->failed && !streams) job_->charged = {};
-    if (job_->failed) {
+    if (job_->end.failed()) {
+      if (job_->end.late())
+        job_->charged.hit = job_->charged.miss = 0;
+      else if (!streams)
+        job_->charged = {};
       job_->bill->settle(job_->charged, store::Outcome::failed);
       return;
     }
@@ -297,7 +298,7 @@ class CompletionSession : public ReplySession,
         job_->answer->send(page.dump());
       }
       job_->answer->done();
-      return;
+      return job_->answer->fail(job_->end.failure());
     }
     ordered_json page = job_->page(job_->choices);
     page["usage"] = usage_json(job_->usage);
@@ -365,6 +366,7 @@ void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
     }
     tickets.push_back(submit(*host, std::move(mine)));  // a refusal drops those before it
   }
+  set_deadlines(request, http, context->time_limits);
   auto job = std::make_shared<CompletionJob>(answer, std::move(bill), host, body, context);
   job->open = all.size();
   job->choices.resize(all.size() * n);
@@ -376,6 +378,8 @@ void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
   }
   answer->on_abandoned([weak = std::weak_ptr(job)] {
     if (const auto strong = weak.lock()) strong->cancel();
+    // The request has begun with the first of its prompts.
+    if (!tickets.empty()) mine.queue_deadline = mine.first_token_deadline = {};
   });
 }
 

@@ -40,6 +40,7 @@ void embeddings(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
   const std::string pooling = field<std::string>(body, "pooling").value_or("mean");
   if (pooling == "last") job.pooling = EmbedRequest::Pooling::last;
   job.normalize = field<bool>(body, "normalize").value_or(true);
+  job.request_class = request_class(body);
   const bool base64 = field<std::string>(body, "encoding_format") == "base64";
   const std::string name = model.empty() ? host->name() : model;
   run_embeddings(context, answer, host, std::move(job), [=](const EmbeddingAnswer& result) {

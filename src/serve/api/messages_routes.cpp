@@ -27,7 +27,7 @@ void answer_messages(const std::shared_ptr<ApiContext>& context, Exchange exchan
       .shows_thinking = request.shows_thinking,
       .stop_sequences = request.job.request.stop,
   };
-  ChatAnswer started = start_chat(*context->accounts, http, *host, std::move(request.job));
+  ChatAnswer started = start_chat(*context, http, *host, std::move(request.job));
   run_session(messages_reply(answer, host, options, started, context), started);
 }
 

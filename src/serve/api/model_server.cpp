@@ -32,6 +32,9 @@ namespace {
 
 using nlohmann::ordered_json;
 
+/// Of the lines of batches, which wait for a model as long as it takes.
+constexpr TimeLimits unlimited{.queue = std::chrono::milliseconds(0)};
+
 /// What batches may ask for.
 constexpr std::string_view batch_endpoints[] = {"/v1/chat/completions", "/v1/completions",
                                                 "/v1/embeddings", "/v1/responses"};
@@ -92,6 +95,7 @@ struct ModelServer::Impl {
         log_(config_.access_log),
         accounts_(open_accounts()),
         http_metrics_(registry_) {
+    config_.time_limits.validate();
     for (const ServedModel& model : config_.models)
       model_metrics_.try_emplace(model.name, registry_, model.name);
     models_ = std::make_shared<ModelPool>(pool_options());
@@ -107,6 +111,7 @@ struct ModelServer::Impl {
     context_->names = std::make_shared<ModelNames>(models_->cards(), config_.aliases);
     context_->models = models_;
     context_->strict_replay = config_.strict_replay;
+    context_->time_limits = config_.time_limits;
     make_server();
   }
 
@@ -210,9 +215,9 @@ struct ModelServer::Impl {
       if (exporter_) exporter_->add(record);
     };
     hooks.notice = [this](const std::string& line) { log_.notice(line); };
-    const Router routes = with_model_waits(router, models_);
-    server_ = std::make_unique<HttpServer>(config_.http, routes, std::move(hooks));
-    start_batches(routes);
+    server_ = std::make_unique<HttpServer>(
+        config_.http, with_model_waits(router, models_, config_.time_limits), std::move(hooks));
+    start_batches(with_model_waits(router, models_, unlimited));
   }
 
   void load() {

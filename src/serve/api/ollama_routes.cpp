@@ -34,7 +34,7 @@ void answer_ollama(const std::shared_ptr<ApiContext>& context, Exchange exchange
                                    .chat = chat,
                                    .stream = request.stream,
                                    .shows_thinking = request.shows_thinking};
-  ChatAnswer started = start_chat(*context->accounts, http, *host, std::move(request.job));
+  ChatAnswer started = start_chat(*context, http, *host, std::move(request.job));
   run_session(ollama_reply(answer, host, options, started, context), started);
 }
 

@@ -39,8 +39,7 @@ void answer_chat(const std::shared_ptr<Page>& page, Exchange exchange) {
   if (!history.find(page_owner(http), chat)) refuse(404, "there is no such chat");
   const std::shared_ptr<ModelHost> host = context->host(body.value("model", ""));
 
-  ChatAnswer started =
-      start_chat(*context->accounts, http, *host, answer_job(*context, *host, http, body));
+  ChatAnswer started = start_chat(*context, http, *host, answer_job(*context, *host, http, body));
   ReplayStream stream = page->replays().open(page_owner(http));
   store::ChatMessage message;
   message.role = "assistant";
