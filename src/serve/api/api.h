@@ -72,6 +72,9 @@ nlohmann::ordered_json timings_json(const deepseek::Timings& timings, const deep
 /// The wire's word for why a choice ended.
 std::string finish_reason(FinishReason reason, bool called);
 /// {"token","logprob","bytes"}.
+/// `queue_position`: 1 for who is next, and `prompt_progress`.
+nlohmann::ordered_json progress_fields(const QueuePosition& queue);
+nlohmann::ordered_json progress_fields(const PrefillProgress& progress);
 nlohmann::ordered_json token_json(const Tokenizer& tokenizer, const TokenLogprob& token);
 /// A list of these, each with those that were likeliest as its "top_logprobs".
 nlohmann::ordered_json scores_json(const Tokenizer& tokenizer,

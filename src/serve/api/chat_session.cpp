@@ -49,7 +49,9 @@ bool ChatSession::ready() {
 }
 
 void ChatSession::event(const TicketEvent& event) {
-  if (const auto* progress = std::get_if<PrefillProgress>(&event)) {
+  if (const auto* queue = std::get_if<QueuePosition>(&event)) {
+    if (answer_->streams()) write_queue(*queue);
+  } else if (const auto* progress = std::get_if<PrefillProgress>(&event)) {
     if (answer_->streams()) write_progress(*progress);
   } else if (const auto* delta = std::get_if<Delta>(&event)) {
     take(*delta);

@@ -170,6 +170,10 @@ class CompletionSession : public ReplySession,
   }
 
   void event(const TicketEvent& event) override {
+    if (const auto* queue = std::get_if<QueuePosition>(&event))
+      return tell(progress_fields(*queue));
+    if (const auto* progress = std::get_if<PrefillProgress>(&event))
+      return tell(progress_fields(*progress));
     if (const auto* scores = std::get_if<PromptLogprobs>(&event)) return take(*scores);
     if (const auto* delta = std::get_if<Delta>(&event)) return take(*delta);
     if (const auto* ended = std::get_if<ChoiceFinished>(&event)) return take(*ended);
@@ -184,6 +188,15 @@ class CompletionSession : public ReplySession,
     int64_t tokens = 0;
     double mean_logprob = 0;  // of a token, when more are drawn than kept
   };
+
+  /// Of which prompt it is, only where there are several.
+  void tell(const ordered_json& fields) {
+    if (!job_->answer->streams()) return;
+    ordered_json page = job_->page(ordered_json::array());
+    page.update(fields);
+    if (job_->choices.size() > kept_) page["prompt_index"] = first_ / kept_;
+    job_->answer->send(wire_text(page));
+  }
 
   void take(const PromptLogprobs& scores) {
     for (size_t i = 0; i < scores.logprobs.size(); ++i)
