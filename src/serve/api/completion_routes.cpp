@@ -290,7 +290,7 @@ class CompletionSession : public ReplySession,
       else if (!streams)
         job_->charged = {};
       job_->bill->settle(job_->charged, store::Outcome::failed);
-      return;
+      return job_->answer->fail(job_->end.failure());
     }
     job_->answer->summarise({.model = job_->host->name(),
                              .finish_reason = choices_.front().reason,
@@ -311,7 +311,7 @@ class CompletionSession : public ReplySession,
         job_->answer->send(page.dump());
       }
       job_->answer->done();
-      return job_->answer->fail(job_->end.failure());
+      return;
     }
     ordered_json page = job_->page(job_->choices);
     page["usage"] = usage_json(job_->usage);
@@ -366,6 +366,7 @@ void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
     demand.prompt_tokens += size;
     demand.output_tokens += request.max_tokens * static_cast<int64_t>(request.choices.size());
   }
+  set_deadlines(request, http, context->time_limits);
   check_room(*host, request.tenant, demand.prompt_tokens);
   std::shared_ptr<Bill> bill = context->accounts->admit(http, host->name(), demand);
   std::vector<Ticket> tickets;
@@ -377,9 +378,10 @@ void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
       for (ChoiceRequest& choice : mine.choices)
         choice.constraint = std::make_shared<GrammarConstraint>(constraint);
     }
+    // The request has begun with the first of its prompts.
+    if (!tickets.empty()) mine.queue_deadline = mine.first_token_deadline = {};
     tickets.push_back(submit(*host, std::move(mine)));  // a refusal drops those before it
   }
-  set_deadlines(request, http, context->time_limits);
   auto job = std::make_shared<CompletionJob>(answer, std::move(bill), host, body, context);
   job->open = all.size();
   job->choices.resize(all.size() * n);
@@ -391,8 +393,6 @@ void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
   }
   answer->on_abandoned([weak = std::weak_ptr(job)] {
     if (const auto strong = weak.lock()) strong->cancel();
-    // The request has begun with the first of its prompts.
-    if (!tickets.empty()) mine.queue_deadline = mine.first_token_deadline = {};
   });
 }
 
@@ -400,7 +400,7 @@ void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
 
 void add_completion_routes(Router& router, const std::shared_ptr<ApiContext>& context) {
   router.add({"/v1/completions", "/completions", "/beta/completions"},
-             Route("POST", "", Access::scope(inference_scope),
+             Route("POST", "", Access::scope(chat_scope),
                    [context](const Exchange& exchange) { complete(context, exchange); },
                    {.blank_keep_alive = true,
                     .summary = "Continues a text, or fills in its middle",

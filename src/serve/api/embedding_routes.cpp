@@ -64,7 +64,7 @@ void embeddings(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
 
 void add_embedding_routes(Router& router, const std::shared_ptr<ApiContext>& context) {
   router.add({"/v1/embeddings", "/embeddings"},
-             Route("POST", "", Access::scope(inference_scope),
+             Route("POST", "", Access::scope(embeddings_scope),
                    [context](const Exchange& exchange) { embeddings(context, exchange); },
                    {.blank_keep_alive = true,
                     .summary = "Vectors of texts: the model's final hidden states, pooled",

@@ -136,7 +136,7 @@ void add_messages_schemas(SchemaSet& schemas) {
 }
 
 void add_messages_routes(Router& router, const std::shared_ptr<ApiContext>& context) {
-  const Access access = Access::scope(inference_scope);
+  const Access access = Access::scope(chat_scope);
   router.add({"/v1/messages", "/anthropic/v1/messages"},
              Route("POST", "", access,
                    [context](const Exchange& exchange) { answer_messages(context, exchange); },

@@ -155,15 +155,20 @@ struct ModelServer::Impl {
     for (const Route& route : router.routes())
       if (std::ranges::find(batch_endpoints, route.pattern) != std::end(batch_endpoints))
         options.routes.push_back(route);
-    options.principal = [this](const std::string& owner) {
-      return accounts_->holder(owner, inference_scope);
+    options.principal = [this](const std::string& owner, const Access& access) {
+      return accounts_->holder(owner, access);
     };
     options.paused = [this] { return !loaded_ || server_->draining(); };
     options.notice = [this](const std::string& line) { log_.notice(line); };
     runner_ = std::make_unique<BatchRunner>(std::move(options), *accounts_->batches(),
                                             *accounts_->files());
     desk_->batches = accounts_->batches();
-    desk_->serves = [this](const std::string& endpoint) { return runner_->serves(endpoint); };
+    desk_->serves = [this](const std::string& endpoint) {
+      return runner_->route_of(endpoint) != nullptr;
+    };
+    desk_->check = [this](const HttpRequest& http, const std::string& endpoint) {
+      check_scope(holder_of(http), runner_->route_of(endpoint)->access.scope());
+    };
     desk_->wake = [this] { runner_->wake(); };
   }
 
@@ -180,8 +185,7 @@ struct ModelServer::Impl {
     add_model_routes(router, context_);
     const FileAccess access{.files = accounts_->files(),
                             .limit_bytes = config_.files_bytes,
-                            .owner = [](const HttpRequest& http) { return holder_of(http).owner; },
-                            .scope = inference_scope};
+                            .owner = [](const HttpRequest& http) { return holder_of(http).owner; }};
     add_file_routes(router, access);
     add_batch_routes(router, desk_, access, context_->schemas);
     add_page_routes(router, std::make_shared<Page>(

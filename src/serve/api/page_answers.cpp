@@ -84,7 +84,7 @@ HttpReply stop_answer(Page& page, const HttpRequest& http) {
 }  // namespace
 
 void add_page_answer_routes(Router& router, const std::shared_ptr<Page>& page) {
-  const Access access = Access::scope(inference_scope);
+  const Access access = Access::scope(chat_scope);
   router.add(Route("POST", "/web/chats/{chat}/answers", access,
                    [page](const Exchange& exchange) { answer_chat(page, exchange); },
                    {.summary = "Answers a message of a chat, as events that outlive a reload",

@@ -187,7 +187,7 @@ void add_responses_schemas(SchemaSet& schemas) {
 }
 
 void add_responses_routes(Router& router, const std::shared_ptr<ApiContext>& context) {
-  const Access access = Access::scope(inference_scope);
+  const Access access = Access::scope(responses_scope);
   const auto options = [](const char* summary, const char* schema) {
     return RouteOptions{
         .dialect = ErrorDialect::responses, .summary = summary, .request_schema = schema};

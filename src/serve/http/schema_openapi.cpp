@@ -80,10 +80,10 @@ Json openapi_document(const Router& router, const SchemaSet& schemas, const ApiI
     if (route.options.dialect == ErrorDialect::openai)
       operation["responses"]["default"]["content"] = {
           {"application/json", {{"schema", {{"$ref", "#/components/schemas/Error"}}}}}};
-    if (route.access.is_open())
-      operation["security"] = Json::array();
-    else
-      operation["security"] = {{{"bearer", {route.access.scope()}}}};
+    Json scopes = Json::array();
+    if (!route.access.scope().empty()) scopes.push_back(route.access.scope());
+    operation["security"] = Json::array();
+    if (!route.access.is_open()) operation["security"].push_back({{"bearer", scopes}});
     paths[path][lower_case(route.method)] = std::move(operation);
   }
   Json components = Json::object();
