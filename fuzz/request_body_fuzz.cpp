@@ -67,6 +67,7 @@ class World {
     request.headers.add("Content-Type", "application/json");
     request.body = std::move(body);
     request.request_id = "req-fuzz";
+    request.received = std::chrono::steady_clock::now();
     request.principal = context_->accounts->check(request, route.access);
     for (const char* name : {"chat", "answer", "response_id"}) request.path_values[name] = "none";
     Waiting waiting;

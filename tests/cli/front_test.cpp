@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include "cli/command.h"
 #include "cli/messages.h"
 #include "cli/progress_line.h"
@@ -170,6 +172,37 @@ TEST(Config, FlagWinsOverEnvironmentOverFileOverDefault) {
   EXPECT_EQ(setting_of(outcome, "top-p").at("value"), "0.5");
   EXPECT_EQ(setting_of(outcome, "top-p").at("place"), path + ":3");
   EXPECT_EQ(setting_of(outcome, "min-p").at("origin"), "default");
+}
+
+TEST(Config, TimeLimitsAreSecondsOfAnyOrigin) {
+  const TemporaryFolder folder;
+  const std::string path = folder.write("config.yaml", "queue-timeout: 2.5\n").string();
+  Call call{{"config", "show", "--json"},
+            "",
+            {{"DEEPSEEK_CONFIG", path}, {"DEEPSEEK_TOTAL_TIMEOUT", "30"}}};
+  const Outcome outcome = run_deepseek(call);
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.error;
+  EXPECT_EQ(setting_of(outcome, "queue-timeout").at("value"), "2.5");
+  EXPECT_EQ(setting_of(outcome, "total-timeout").at("value"), "30");
+  EXPECT_EQ(setting_of(outcome, "first-token-timeout").at("value"), "0");
+  EXPECT_EQ(setting_of(outcome, "idle-timeout").at("value"), "75");
+  for (const char* flag :
+       {"--queue-timeout", "--first-token-timeout", "--total-timeout", "--idle-timeout"})
+    EXPECT_EQ(run_deepseek({{"serve", "--port", "0", flag, "-1"}}).exit_code, 2) << flag;
+}
+
+TEST(Front, HelpOfASwitchSaysWhatItsSpellingDoes) {
+  for (const auto& [lang, flag, about] :
+       {std::tuple("en", "--no-strict-replay", "take calls"),
+        std::tuple("zh", "--no-strict-replay", "接受"),
+        std::tuple("en", "--no-prefix-cache", "compute the beginning of every prompt"),
+        std::tuple("zh", "--no-prefix-cache", "不使用缓存")}) {
+    const std::string help = run_deepseek({{"help", "serve", "--lang", lang}}).out;
+    const size_t at = help.find(flag);
+    ASSERT_NE(at, std::string::npos) << flag;
+    const std::string line = help.substr(at, help.find('\n', at) - at);
+    EXPECT_NE(line.find(about), std::string::npos) << line;
+  }
 }
 
 TEST(Config, TheUsualFileIsFoundInTheHomeFolder) {

@@ -13,9 +13,9 @@ function operationsOf(document) {
     for (const [method, operation] of Object.entries(methods)) {
       const body = operation.requestBody?.content["application/json"]?.schema;
       const key = `${method} ${operation.summary ?? path} ${body?.$ref ?? ""}`;
-      const scope = operation.security?.[0]?.bearer?.[0];
+      const scopes = operation.security?.[0]?.bearer; // of a key, which need not have any
       if (!found.has(key))
-        found.set(key, { method: method.toUpperCase(), paths: [], operation, body, scope });
+        found.set(key, { method: method.toUpperCase(), paths: [], operation, body, scopes });
       found.get(key).paths.push(path);
     }
   }
@@ -48,16 +48,21 @@ function sampleBody(schema, schemas) {
   );
 }
 
-function curlOf({ method, paths, body, scope }, schemas) {
+function curlOf({ method, paths, body, scopes }, schemas) {
   const lines = [`curl ${apiBase.href.replace(/\/$/, "")}${paths[0]}`];
   if (method !== "GET" && !body) lines.push(`-X ${method}`);
-  if (scope) lines.push("-H 'Authorization: Bearer KEY'");
+  if (scopes) lines.push("-H 'Authorization: Bearer KEY'");
   if (body) {
     lines.push("-H 'Content-Type: application/json'");
     const text = JSON.stringify(sampleBody(resolved(body, schemas), schemas));
     lines.push(`-d '${text.replaceAll("'", "'\\''")}'`);
   }
   return lines.join(" \\\n  ");
+}
+
+function accessWords(scopes, words) {
+  if (!scopes) return words.api_open;
+  return scopes.length > 0 ? words.api_scope(scopes[0]) : words.api_any_key;
 }
 
 function Operation({ one, schemas, words }) {
@@ -82,7 +87,7 @@ function Operation({ one, schemas, words }) {
               ))}
             </p>
           )}
-          <p class="quiet">{one.scope ? words.api_scope(one.scope) : words.api_open}</p>
+          <p class="quiet">{accessWords(one.scopes, words)}</p>
           {one.body && (
             <>
               <h3>{words.api_body}</h3>

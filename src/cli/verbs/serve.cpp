@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+
 #include "cli/dry_run.h"
 #include "cli/generate_flags.h"
 #include "cli/model_flags.h"
@@ -62,6 +65,12 @@ std::vector<serve::ServedModel> served_models(const Flags& flags) {
   return models;
 }
 
+/// Of seconds; whatever is above zero is at least one.
+std::chrono::milliseconds milliseconds_of(const Flags& flags, std::string_view name) {
+  const double ms = *flags.number(name) * 1000;
+  return std::chrono::milliseconds(ms > 0 ? std::max<int64_t>(std::llround(ms), 1) : 0);
+}
+
 serve::ModelServerConfig config_of(const Flags& flags, Console& console) {
   serve::ModelServerConfig config;
   config.models = served_models(flags);
@@ -100,6 +109,11 @@ serve::ModelServerConfig config_of(const Flags& flags, Console& console) {
   config.access_log = flags.text("access-log").value_or("");
   config.drain.grace_ms = *flags.integer("drain-seconds") * 1000;
   config.drain.delay_ms = *flags.integer("drain-delay") * 1000;
+
+  config.time_limits = {.queue = milliseconds_of(flags, "queue-timeout"),
+                        .first_token = milliseconds_of(flags, "first-token-timeout"),
+                        .total = milliseconds_of(flags, "total-timeout")};
+  config.http.idle_timeout_ms = milliseconds_of(flags, "idle-timeout").count();
 
   config.scheduler.max_running = *flags.integer("max-running");
   config.scheduler.max_waiting_requests = *flags.integer("max-waiting");

@@ -52,7 +52,8 @@ struct GenerateRequest {
   CacheSalt salt{};
   bool use_cache = true;  // false: neither reads nor leaves cached pages
 
-  /// From submission on; zero: none. The answer ends with FinishReason::timeout.
+  /// From submission on; zero: none. The answer ends with FinishReason::timeout. Batch work waits
+  /// as long as it takes: its last two count from when its prompt begins to be computed.
   std::chrono::milliseconds queue_deadline{0};        // until its prompt begins to be computed
   std::chrono::milliseconds first_token_deadline{0};  // until its first token
   std::chrono::milliseconds total_deadline{0};
@@ -69,7 +70,7 @@ struct EmbedRequest {
   RequestClass request_class = RequestClass::interactive;
   std::string tenant;
   double weight = 1;
-  std::chrono::milliseconds total_deadline{0};
+  std::chrono::milliseconds queue_deadline{0}, total_deadline{0};  // as GenerateRequest's
 };
 
 }  // namespace deepseek

@@ -106,12 +106,14 @@ std::variant<Ticket, Busy> Scheduler::Worker::submit(GenerateRequest request) {
 std::variant<Ticket, Busy> Scheduler::Worker::submit(EmbedRequest request) {
   check_prompt("input", request.tokens, engine_.model().config().vocab_size, model_.context_length);
   check_weight(request.weight);
+  check_deadline("queue deadline", request.queue_deadline);
   check_deadline("total deadline", request.total_deadline);
   GenerateRequest common;
   common.prompt = std::move(request.tokens);
   common.request_class = request.request_class;
   common.tenant = std::move(request.tenant);
   common.weight = request.weight;
+  common.queue_deadline = request.queue_deadline;
   common.total_deadline = request.total_deadline;
   common.use_cache = false;
   std::unique_ptr<Job> job = new_job(std::move(common));

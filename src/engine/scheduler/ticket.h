@@ -75,12 +75,20 @@ struct Timings {
   int64_t preemptions = 0;
 };
 
+/// How far a request was when one of its deadlines passed.
+enum class LateIn {
+  queue,   // nothing of it was computed
+  prompt,  // its first token had not come
+  answer
+};
+
 /// The last event of every ticket.
 struct Finished {
   Usage usage;
   Timings timings;
   /// Set when a failure ended the request: what it was, fit to be shown.
   std::optional<Error> error;
+  std::optional<LateIn> late = {};  // beside the error, when that is a deadline
 };
 
 using TicketEvent = std::variant<QueuePosition, PrefillProgress, PromptLogprobs, Delta,

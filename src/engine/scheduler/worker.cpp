@@ -83,7 +83,7 @@ void Scheduler::Worker::loop() {
     if (jobs_.empty())
       doorbell_->wait();
     else
-      doorbell_->wait_until(next_deadline());
+      doorbell_->wait_until(next_look());
   }
 }
 
@@ -123,23 +123,32 @@ void Scheduler::Worker::take_inbox() {
   for (Load* load : loads) loaded(*load);
 }
 
-std::optional<std::pair<FinishReason, Error>> Scheduler::Worker::deadline_passed(
-    const Job& job, SchedulerTime time) const {
-  const auto passed = [&](std::chrono::milliseconds limit) {
-    return limit.count() > 0 && time >= job.submitted + limit;
-  };
-  const auto over = [](const char* what, std::chrono::milliseconds limit) {
-    return std::pair(FinishReason::timeout,
-                     Error(ErrorKind::busy, concat("the request was given up: ", what, " after ",
-                                                   limit.count(), " ms")));
-  };
+// The first that passes of those that still count.
+std::optional<SchedulerTime> Scheduler::Worker::next_deadline(const Job& job) {
   const GenerateRequest& request = job.request;
-  if (passed(request.total_deadline)) return over("not finished", request.total_deadline);
-  if (!job.first_token && passed(request.first_token_deadline))
-    return over("no token yet", request.first_token_deadline);
-  if (!job.started && passed(request.queue_deadline))
-    return over("still in the queue", request.queue_deadline);
-  return std::nullopt;
+  std::optional<SchedulerTime> next;
+  const auto count = [&](SchedulerTime since, std::chrono::milliseconds limit) {
+    if (limit.count() > 0) next = std::min(next.value_or(since + limit), since + limit);
+  };
+  if (!job.started) count(job.submitted, request.queue_deadline);
+  if (!job.started && request.request_class == RequestClass::batch) return next;
+  const SchedulerTime since =
+      request.request_class == RequestClass::batch ? *job.started : job.submitted;
+  if (!job.first_token) count(since, request.first_token_deadline);
+  count(since, request.total_deadline);
+  return next;
+}
+
+void Scheduler::Worker::end_late(Job& job) {
+  const LateIn late = !job.started       ? LateIn::queue
+                      : !job.first_token ? LateIn::prompt
+                                         : LateIn::answer;
+  const char* const where = late == LateIn::queue    ? "still in the queue"
+                            : late == LateIn::prompt ? "without its first token"
+                                                     : "not at its end";
+  end_job(job, FinishReason::timeout,
+          Error(ErrorKind::busy, concat("the request was ", where, " when its time was over")),
+          late);
 }
 
 void Scheduler::Worker::end_what_must() {
@@ -151,18 +160,15 @@ void Scheduler::Worker::end_what_must() {
       end_job(job, FinishReason::cancelled, std::nullopt);
     else if (abort)
       end_job(job, FinishReason::error, Error(ErrorKind::busy, "the server is shutting down"));
-    else if (const auto late = deadline_passed(job, time))
-      end_job(job, late->first, late->second);
+    else if (const auto deadline = next_deadline(job); deadline && time >= *deadline)
+      end_late(job);
   }
 }
 
-SchedulerTime Scheduler::Worker::next_deadline() const {
+SchedulerTime Scheduler::Worker::next_look() const {
   SchedulerTime next = now() + std::chrono::milliseconds(100);
   for (const auto& [id, job] : jobs_)
-    for (const auto limit : {job->request.queue_deadline, job->request.first_token_deadline,
-                             job->request.total_deadline})
-      if (limit.count() > 0 && job->submitted + limit > now())
-        next = std::min(next, job->submitted + limit);
+    if (const auto deadline = next_deadline(*job)) next = std::min(next, *deadline);
   return next;
 }
 
@@ -214,10 +220,12 @@ void Scheduler::Worker::end_run(Run& run, FinishReason reason) {
   finish_run(run);
 }
 
-void Scheduler::Worker::end_job(Job& job, FinishReason reason, const std::optional<Error>& error) {
+void Scheduler::Worker::end_job(Job& job, FinishReason reason, const std::optional<Error>& error,
+                                std::optional<LateIn> late) {
   for (const auto& run : job.runs)
     if (run->stage != Run::Stage::done) end_run(*run, reason);
   if (!job.first_reason) job.first_reason = reason;
+  if (!job.started) positions_changed_ = true;
   const SchedulerTime time = now();
   Timings& timings = job.timings;
   timings.total_ms = milliseconds(time - job.submitted);
@@ -229,7 +237,7 @@ void Scheduler::Worker::end_job(Job& job, FinishReason reason, const std::option
   }
   if (options_.observer)
     options_.observer->finished(job.request.tenant, job.usage, timings, *job.first_reason);
-  job.ticket->push(Finished{job.usage, timings, error});
+  job.ticket->push(Finished{job.usage, timings, error, late});
   tenants_.leave(*job.tenant);
   {
     const std::lock_guard lock(mutex_);

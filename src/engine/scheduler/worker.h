@@ -74,11 +74,12 @@ class Scheduler::Worker {
   void loop();
   void take_inbox();
   void end_what_must();
-  std::optional<std::pair<FinishReason, Error>> deadline_passed(const Job& job,
-                                                                SchedulerTime time) const;
-  SchedulerTime next_deadline() const;
+  static std::optional<SchedulerTime> next_deadline(const Job& job);
+  SchedulerTime next_look() const;
   void end_run(Run& run, FinishReason reason);
-  void end_job(Job& job, FinishReason reason, const std::optional<Error>& error);
+  void end_late(Job& job);
+  void end_job(Job& job, FinishReason reason, const std::optional<Error>& error,
+               std::optional<LateIn> late = {});
   void finish_run(Run& run);
   void release(Run& run);
   void close_if_done(Job& job);

@@ -43,8 +43,8 @@ class Accounts : public std::enable_shared_from_this<Accounts> {
     return keys_->check(request, access);
   }
 
-  std::shared_ptr<const KeyHolder> holder(const std::string& owner, const std::string& scope) {
-    return keys_->holder(owner, scope);
+  std::shared_ptr<const KeyHolder> holder(const std::string& owner, const Access& access) {
+    return keys_->holder(owner, access);
   }
 
   /// Throws RequestError 403 unless the request's key may use the model under this name.

@@ -72,6 +72,18 @@ ordered_json timings_json(const deepseek::Timings& timings, const deepseek::Usag
       {"predicted_per_second", rate(usage.completion_tokens, timings.decode_ms)}};
 }
 
+ordered_json progress_fields(const QueuePosition& queue) {
+  return {{"queue_position", queue.ahead + 1}};
+}
+
+ordered_json progress_fields(const PrefillProgress& progress) {
+  return {{"prompt_progress",
+           {{"total", progress.total},
+            {"cache", progress.cached},
+            {"processed", progress.processed},
+            {"time_ms", progress.time_ms}}}};
+}
+
 std::string finish_reason(FinishReason reason, bool called) {
   switch (reason) {
     case FinishReason::stop:

@@ -10,6 +10,7 @@
 #include "serve/api/accounts.h"
 #include "serve/api/model_names.h"
 #include "serve/api/reply_pump.h"
+#include "serve/api/timeouts.h"
 #include "serve/http/replay.h"
 #include "serve/http/router.h"
 #include "serve/http/schema_validate.h"
@@ -29,14 +30,18 @@ struct ApiContext {
 
   /// Whether reasoning must be sent back with the calls that it led to.
   bool strict_replay = true;
+  TimeLimits time_limits;
   std::shared_ptr<Accounts> accounts;
   SchemaSet schemas;
   ReplayStore replay;
   ReplyPump pump;
 };
 
-/// The scope that requests to a model need. One of store::key_scopes(), as is every route's.
-inline constexpr const char* inference_scope = "chat";
+/// The scopes of routes that reach a model, as of store::key_scopes(). What only tells about
+/// models, tokens or a key needs a key, whatever its scopes.
+inline constexpr const char* chat_scope = "chat";  // conversations and texts, in any dialect
+inline constexpr const char* embeddings_scope = "embeddings";
+inline constexpr const char* responses_scope = "responses";
 
 void add_chat_routes(Router& router, const std::shared_ptr<ApiContext>& context);
 void add_completion_routes(Router& router, const std::shared_ptr<ApiContext>& context);
@@ -67,6 +72,9 @@ std::string time_text(std::chrono::system_clock::time_point time);
 nlohmann::ordered_json usage_json(const deepseek::Usage& usage);
 /// `timings`, for who asked for them.
 nlohmann::ordered_json timings_json(const deepseek::Timings& timings, const deepseek::Usage& usage);
+/// `queue_position`: 1 for who is next, and `prompt_progress`.
+nlohmann::ordered_json progress_fields(const QueuePosition& queue);
+nlohmann::ordered_json progress_fields(const PrefillProgress& progress);
 /// The wire's word for why a choice ended.
 std::string finish_reason(FinishReason reason, bool called);
 /// {"token","logprob","bytes"}.

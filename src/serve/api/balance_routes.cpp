@@ -24,11 +24,11 @@ HttpReply balance_page(const std::shared_ptr<ApiContext>& context, const HttpReq
 }  // namespace
 
 void add_balance_routes(Router& router, const std::shared_ptr<ApiContext>& context) {
-  router.add(
-      {"/user/balance", "/v1/user/balance"},
-      Route("GET", "", Access::scope(inference_scope),
-            answering([context](const HttpRequest& http) { return balance_page(context, http); }),
-            {.summary = "What the API key has left"}));
+  router.add({"/user/balance", "/v1/user/balance"},
+             Route("GET", "", Access::any_key(), answering([context](const HttpRequest& http) {
+                     return balance_page(context, http);
+                   }),
+                   {.summary = "What the API key has left"}));
 }
 
 }  // namespace deepseek::serve

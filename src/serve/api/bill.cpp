@@ -43,6 +43,7 @@ bool Bill::settle(const store::TokenCounts& used, store::Outcome outcome,
 
 store::TokenCounts charged_tokens(const Finished& end, bool streamed) {
   const deepseek::Usage& usage = end.usage;
+  if (end.late) return {0, 0, usage.completion_tokens};
   const bool begun = end.timings.prefill_ms > 0 || usage.completion_tokens > 0;
   const bool got_nothing = end.error && (!streamed || usage.completion_tokens == 0);
   if (!begun || got_nothing) return {};

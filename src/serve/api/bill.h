@@ -62,7 +62,8 @@ class Bill {
 };
 
 /// What a request that ended so is charged for. A prompt counts once it began to be computed, an
-/// output as far as it came; a failure that left the client without any of it is free.
+/// output as far as it came; a failure that left the client without any of it is free. One whose
+/// time was over pays the tokens that it produced and nothing else.
 store::TokenCounts charged_tokens(const Finished& end, bool streamed);
 
 /// How the ledger calls such an end.

@@ -96,8 +96,10 @@ std::string deepseek_effort(const std::string& asked) {
   return asked == "none" ? "" : asked;
 }
 
-ChatAnswer start_chat(Accounts& accounts, const HttpRequest& http, ModelHost& host, ChatJob job) {
+ChatAnswer start_chat(const ApiContext& context, const HttpRequest& http, ModelHost& host,
+                      ChatJob job) {
   Accounts::check_model(http, job.model, host.name());
+  limits_of(http, context.time_limits);  // refused before the prompt is worked on
   check_room(host, job.request.tenant);
   const ReplyForm& form = host.reply_form();
   if (job.strict_replay) check_replay(form, job.input);
@@ -134,7 +136,8 @@ ChatAnswer start_chat(Accounts& accounts, const HttpRequest& http, ModelHost& ho
   const size_t choices = request.choices.size();
   const auto prompt_tokens = static_cast<int64_t>(request.prompt.size());
   check_room(host, request.tenant, prompt_tokens);
-  std::shared_ptr<Bill> bill = accounts.admit(http, host.name(), demand_of(host, request));
+  std::shared_ptr<Bill> bill = context.accounts->admit(http, host.name(), demand_of(host, request));
+  set_deadlines(request, http, context.time_limits);
   ChatAnswer answer{submit(host, std::move(request)),
                     std::move(bill),
                     {},

@@ -48,8 +48,10 @@ struct ChatAnswer {
 /// none.
 std::string deepseek_effort(const std::string& asked);
 
-/// Renders the prompt, binds the output, has `http`'s key pay for it, submits. Throws RequestError.
-ChatAnswer start_chat(Accounts& accounts, const HttpRequest& http, ModelHost& host, ChatJob job);
+/// Renders the prompt, binds the output, has `http`'s key pay for it, submits within its time
+/// limits. Throws RequestError.
+ChatAnswer start_chat(const ApiContext& context, const HttpRequest& http, ModelHost& host,
+                      ChatJob job);
 
 /// The functions of `tools`, checked. Throws RequestError 400 and 422 with `param`.
 std::vector<ToolFunction> tool_functions(const nlohmann::ordered_json& tools, bool strict);

@@ -56,13 +56,16 @@ class ChatReply : public ChatSession {
     answer_->send(wire_text(page));
   }
 
+  void write_queue(const QueuePosition& queue) override {
+    ordered_json page = chunk(ordered_json::array());
+    page.update(progress_fields(queue));
+    answer_->send(wire_text(page));
+  }
+
   void write_progress(const PrefillProgress& progress) override {
     ordered_json page = chunk(ordered_json::array());
-    page["prompt_progress"] = {{"total", progress.total},
-                               {"cache", progress.cached},
-                               {"processed", progress.processed},
-                               {"time_ms", progress.time_ms}};
-    answer_->send(page.dump());
+    page.update(progress_fields(progress));
+    answer_->send(wire_text(page));
   }
 
   void write_begin(size_t index) override {

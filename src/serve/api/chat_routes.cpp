@@ -87,7 +87,7 @@ void chat(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
   if (!job.input.thinking)
     job.input.thinking =
         context->names->thinking_of(field<std::string>(body, "model").value_or(""));
-  ChatAnswer started = start_chat(*context->accounts, http, *host, std::move(job));
+  ChatAnswer started = start_chat(*context, http, *host, std::move(job));
   run_session(chat_reply(answer, host, body, started, context), started);
 }
 
@@ -95,7 +95,7 @@ void chat(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
 
 void add_chat_routes(Router& router, const std::shared_ptr<ApiContext>& context) {
   router.add({"/v1/chat/completions", "/chat/completions", "/beta/chat/completions"},
-             Route("POST", "", Access::scope(inference_scope),
+             Route("POST", "", Access::scope(chat_scope),
                    [context](const Exchange& exchange) { chat(context, exchange); },
                    {.blank_keep_alive = true,
                     .summary = "Answers a conversation",

@@ -49,7 +49,9 @@ bool ChatSession::ready() {
 }
 
 void ChatSession::event(const TicketEvent& event) {
-  if (const auto* progress = std::get_if<PrefillProgress>(&event)) {
+  if (const auto* queue = std::get_if<QueuePosition>(&event)) {
+    if (answer_->streams()) write_queue(*queue);
+  } else if (const auto* progress = std::get_if<PrefillProgress>(&event)) {
     if (answer_->streams()) write_progress(*progress);
   } else if (const auto* delta = std::get_if<Delta>(&event)) {
     take(*delta);
@@ -102,10 +104,11 @@ void ChatSession::take(size_t index, const std::vector<ReplyPart>& parts,
 }
 
 void ChatSession::take(const ChoiceFinished& ended) {
-  begin(ended.choice);
+  const bool failed = ended.reason != FinishReason::stop && ended.reason != FinishReason::length;
+  // A stream that failed before its first event is a plain error.
+  if (!failed) begin(ended.choice);
   take(ended.choice, parsers_[ended.choice].finish(), {});
   choices_[ended.choice].ended = ended;
-  const bool failed = ended.reason != FinishReason::stop && ended.reason != FinishReason::length;
   cancelled_ |= ended.reason == FinishReason::cancelled;
   if (answer_->streams() && !failed) write_end(ended.choice);
 }
@@ -125,7 +128,7 @@ void ChatSession::finish(const Finished& end) {
   const store::TokenCounts used = charged_tokens(end, answer_->streams());
   if (end.error || cancelled_) {
     bill_->settle(used, outcome_of(end, cancelled_));
-    if (end.error) return answer_->fail(std::make_exception_ptr(*end.error));
+    if (end.error) return answer_->fail(failure_of(end));
     // Nobody waits for it, and it is not the whole answer.
     return answer_->fail(std::make_exception_ptr(cut_off()));
   }

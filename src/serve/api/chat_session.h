@@ -49,7 +49,8 @@ class ChatSession : public ReplySession, public std::enable_shared_from_this<Cha
   void event(const TicketEvent& event) final;
 
  protected:
-  // These five only while the answer streams.
+  // These six only while the answer streams.
+  virtual void write_queue(const QueuePosition& /*queue*/) {}
   virtual void write_progress(const PrefillProgress& /*progress*/) {}
   /// Before anything else of a choice.
   virtual void write_begin(size_t /*choice*/) {}

@@ -135,7 +135,8 @@ struct CompletionJob {
   deepseek::Usage usage;
   store::TokenCounts charged;
   size_t open = 0;
-  bool failed = false, cancelled = false;
+  PartsEnd end;
+  bool cancelled = false;
 };
 
 /// One prompt of a request.
@@ -169,6 +170,10 @@ class CompletionSession : public ReplySession,
   }
 
   void event(const TicketEvent& event) override {
+    if (const auto* queue = std::get_if<QueuePosition>(&event))
+      return tell(progress_fields(*queue));
+    if (const auto* progress = std::get_if<PrefillProgress>(&event))
+      return tell(progress_fields(*progress));
     if (const auto* scores = std::get_if<PromptLogprobs>(&event)) return take(*scores);
     if (const auto* delta = std::get_if<Delta>(&event)) return take(*delta);
     if (const auto* ended = std::get_if<ChoiceFinished>(&event)) return take(*ended);
@@ -183,6 +188,15 @@ class CompletionSession : public ReplySession,
     int64_t tokens = 0;
     double mean_logprob = 0;  // of a token, when more are drawn than kept
   };
+
+  /// Of which prompt it is, only where there are several.
+  void tell(const ordered_json& fields) {
+    if (!job_->answer->streams()) return;
+    ordered_json page = job_->page(ordered_json::array());
+    page.update(fields);
+    if (job_->choices.size() > kept_) page["prompt_index"] = first_ / kept_;
+    job_->answer->send(wire_text(page));
+  }
 
   void take(const PromptLogprobs& scores) {
     for (size_t i = 0; i < scores.logprobs.size(); ++i)
@@ -231,10 +245,10 @@ class CompletionSession : public ReplySession,
 
   void take(const ChoiceFinished& ended) {
     Choice& choice = choices_[ended.choice];
-    begin(choice, ended.choice);
+    const bool failed = ended.reason != FinishReason::stop && ended.reason != FinishReason::length;
+    if (!failed) begin(choice, ended.choice);
     choice.reason = finish_reason(ended.reason, false);
     choice.mean_logprob = ended.cumulative_logprob / double(std::max<int64_t>(ended.tokens, 1));
-    const bool failed = ended.reason != FinishReason::stop && ended.reason != FinishReason::length;
     cancelled_ |= ended.reason == FinishReason::cancelled;
     // OpenAI's completions score the end of the text as well.
     Scores last;
@@ -268,15 +282,15 @@ class CompletionSession : public ReplySession,
     job_->charged.miss += charged.miss;
     job_->charged.output += charged.output;
     job_->cancelled |= cancelled_;
-    if (end.error && !job_->failed) {
-      job_->failed = true;
-      job_->answer->fail(std::make_exception_ptr(*end.error));
-    }
+    job_->end.add(end);
     if (job_->open > 0) return;
-    if (job_->failed && !streams) job_->charged = {};
-    if (job_->failed) {
+    if (job_->end.failed()) {
+      if (job_->end.late())
+        job_->charged.hit = job_->charged.miss = 0;
+      else if (!streams)
+        job_->charged = {};
       job_->bill->settle(job_->charged, store::Outcome::failed);
-      return;
+      return job_->answer->fail(job_->end.failure());
     }
     job_->answer->summarise({.model = job_->host->name(),
                              .finish_reason = choices_.front().reason,
@@ -352,6 +366,7 @@ void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
     demand.prompt_tokens += size;
     demand.output_tokens += request.max_tokens * static_cast<int64_t>(request.choices.size());
   }
+  set_deadlines(request, http, context->time_limits);
   check_room(*host, request.tenant, demand.prompt_tokens);
   std::shared_ptr<Bill> bill = context->accounts->admit(http, host->name(), demand);
   std::vector<Ticket> tickets;
@@ -363,6 +378,8 @@ void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
       for (ChoiceRequest& choice : mine.choices)
         choice.constraint = std::make_shared<GrammarConstraint>(constraint);
     }
+    // The request has begun with the first of its prompts.
+    if (!tickets.empty()) mine.queue_deadline = mine.first_token_deadline = {};
     tickets.push_back(submit(*host, std::move(mine)));  // a refusal drops those before it
   }
   auto job = std::make_shared<CompletionJob>(answer, std::move(bill), host, body, context);
@@ -383,7 +400,7 @@ void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
 
 void add_completion_routes(Router& router, const std::shared_ptr<ApiContext>& context) {
   router.add({"/v1/completions", "/completions", "/beta/completions"},
-             Route("POST", "", Access::scope(inference_scope),
+             Route("POST", "", Access::scope(chat_scope),
                    [context](const Exchange& exchange) { complete(context, exchange); },
                    {.blank_keep_alive = true,
                     .summary = "Continues a text, or fills in its middle",

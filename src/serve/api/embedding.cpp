@@ -88,8 +88,8 @@ class EmbeddingRun : public std::enable_shared_from_this<EmbeddingRun> {
       if (end.timings.total_ms > result_.timings.total_ms) result_.timings = end.timings;
       const store::TokenCounts charged = charged_tokens(end, false);
       charged_.miss += charged.miss;
-      if (end.error && !failure_) failure_ = std::make_exception_ptr(*end.error);
-      goes_on = !failure_ && !cancelled_;
+      end_.add(end);
+      goes_on = !end_.failed() && !failure_ && !cancelled_;
     }
     if (goes_on) {
       try {
@@ -128,6 +128,9 @@ class EmbeddingRun : public std::enable_shared_from_this<EmbeddingRun> {
     request.tokens = job_.inputs[index];
     request.pooling = job_.pooling;
     request.tenant = tenant(answer_->request());
+    request.request_class = job_.request_class;
+    set_deadlines(request, answer_->request(), context_->time_limits);
+    if (index > 0) request.queue_deadline = {};  // the request has begun with its first input
     try {
       Ticket ticket = submit(*host_, std::move(request));
       auto session = std::make_shared<EmbeddingSession>(shared_from_this(), index);
@@ -144,9 +147,10 @@ class EmbeddingRun : public std::enable_shared_from_this<EmbeddingRun> {
   void end_if_over() {
     {
       const std::lock_guard lock(mutex_);
-      const bool stopped = failure_ || cancelled_;
+      const bool stopped = end_.failed() || failure_ || cancelled_;
       if (over_ || open_ > 0 || (!stopped && next_ < job_.inputs.size())) return;
       over_ = true;  // from here on nothing changes any more
+      if (end_.failed() && !failure_) failure_ = end_.failure();
     }
     answer_->summarise({.model = host_->name(),
                         .prompt_tokens = result_.prompt_tokens,
@@ -175,7 +179,8 @@ class EmbeddingRun : public std::enable_shared_from_this<EmbeddingRun> {
   EmbeddingAnswer result_;
   store::TokenCounts charged_;
   size_t next_ = 0, open_ = 0;
-  std::exception_ptr failure_;
+  PartsEnd end_;
+  std::exception_ptr failure_;  // of it, or of beginning the next
   bool cancelled_ = false, over_ = false;
 };
 
@@ -224,6 +229,7 @@ void run_embeddings(const std::shared_ptr<ApiContext>& context,
     check_context(*host, size, 0, "input");
     demand.prompt_tokens += size;
   }
+  limits_of(answer->request(), context->time_limits);
   check_room(*host, tenant(answer->request()));
   std::shared_ptr<Bill> bill = context->accounts->admit(answer->request(), host->name(), demand);
   std::make_shared<EmbeddingRun>(context, answer, host, std::move(job), std::move(write),

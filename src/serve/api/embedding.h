@@ -15,6 +15,7 @@ struct EmbeddingJob {
   std::vector<std::vector<int32_t>> inputs;  // each of at least one token
   EmbedRequest::Pooling pooling = EmbedRequest::Pooling::mean;
   bool normalize = true;  // to unit length
+  RequestClass request_class = RequestClass::interactive;
 };
 
 struct EmbeddingAnswer {

@@ -40,6 +40,7 @@ void embeddings(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
   const std::string pooling = field<std::string>(body, "pooling").value_or("mean");
   if (pooling == "last") job.pooling = EmbedRequest::Pooling::last;
   job.normalize = field<bool>(body, "normalize").value_or(true);
+  job.request_class = request_class(body);
   const bool base64 = field<std::string>(body, "encoding_format") == "base64";
   const std::string name = model.empty() ? host->name() : model;
   run_embeddings(context, answer, host, std::move(job), [=](const EmbeddingAnswer& result) {
@@ -63,7 +64,7 @@ void embeddings(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
 
 void add_embedding_routes(Router& router, const std::shared_ptr<ApiContext>& context) {
   router.add({"/v1/embeddings", "/embeddings"},
-             Route("POST", "", Access::scope(inference_scope),
+             Route("POST", "", Access::scope(embeddings_scope),
                    [context](const Exchange& exchange) { embeddings(context, exchange); },
                    {.blank_keep_alive = true,
                     .summary = "Vectors of texts: the model's final hidden states, pooled",

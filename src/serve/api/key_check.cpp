@@ -48,6 +48,12 @@ const KeyHolder& holder_of(const HttpRequest& request) {
   return *holder;
 }
 
+void check_scope(const KeyHolder& holder, const std::string& scope) {
+  if (scope.empty() || holder.owner.empty() || holder.key.has_scope(scope)) return;
+  throw RequestError(403, concat("this API key may not use this: it lacks the scope '", scope, "'"),
+                     {.code = "scope_missing"});
+}
+
 KeyCheck::KeyCheck(const std::vector<std::string>& keys, store::Keys* stored, std::string secret)
     : ring_(static_keys(keys), stored), stored_(stored), secret_(std::move(secret)) {
   for (size_t i = 0; i < keys.size(); ++i)
@@ -68,19 +74,15 @@ std::shared_ptr<const KeyHolder> KeyCheck::check(const HttpRequest& request, con
   if (answer.verdict != Verdict::fine)
     throw RequestError(401, std::string(why_refused(answer.verdict, !sent.empty())),
                        {.code = "invalid_api_key"});
-  if (!answer.key.has_scope(access.scope()))
-    throw RequestError(
-        403, concat("this API key may not use this: it lacks the scope '", access.scope(), "'"),
-        {.code = "scope_missing"});
   holder->id = answer.key.id;
   holder->stored = answer.stored;
   holder->owner = answer.stored ? answer.key.id : owner_of_static(sent);
   holder->key = std::move(answer.key);
+  check_scope(*holder, access.scope());
   return holder;
 }
 
-std::shared_ptr<const KeyHolder> KeyCheck::holder(const std::string& owner,
-                                                  const std::string& scope) {
+std::shared_ptr<const KeyHolder> KeyCheck::holder(const std::string& owner, const Access& access) {
   auto holder = std::make_shared<KeyHolder>();
   holder->owner = owner;
   if (owner.empty()) {
@@ -97,9 +99,7 @@ std::shared_ptr<const KeyHolder> KeyCheck::holder(const std::string& owner,
     const std::string_view state = holder->key.state(store::system_clock_ms());
     if (state != "active")
       throw RequestError(401, concat("the API key is ", state), {.code = "invalid_api_key"});
-    if (!holder->key.has_scope(scope))
-      throw RequestError(403, concat("the API key lacks the scope '", scope, "'"),
-                         {.code = "scope_missing"});
+    check_scope(*holder, access.scope());
     holder->id = holder->key.id;
     holder->stored = true;
     return holder;

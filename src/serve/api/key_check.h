@@ -23,6 +23,10 @@ struct KeyHolder : Principal {
 /// The holder of an authorised request.
 const KeyHolder& holder_of(const HttpRequest& request);
 
+/// Throws RequestError 403 unless the holder may use what has this scope, empty for none. Who has
+/// no key was asked for none.
+void check_scope(const KeyHolder& holder, const std::string& scope);
+
 /// Lets requests in by their API key: keys given at the start, and the store's, of which every
 /// change holds at once.
 class KeyCheck {
@@ -37,7 +41,7 @@ class KeyCheck {
   std::shared_ptr<const KeyHolder> check(const HttpRequest& request, const Access& access);
   /// Who `owner` is now: for work that goes on after the request that began it. Throws RequestError
   /// 401 when its key holds no more, 403 when it lacks the scope.
-  std::shared_ptr<const KeyHolder> holder(const std::string& owner, const std::string& scope);
+  std::shared_ptr<const KeyHolder> holder(const std::string& owner, const Access& access);
 
  private:
   std::string owner_of_static(std::string_view key) const;

@@ -27,7 +27,7 @@ void answer_messages(const std::shared_ptr<ApiContext>& context, Exchange exchan
       .shows_thinking = request.shows_thinking,
       .stop_sequences = request.job.request.stop,
   };
-  ChatAnswer started = start_chat(*context->accounts, http, *host, std::move(request.job));
+  ChatAnswer started = start_chat(*context, http, *host, std::move(request.job));
   run_session(messages_reply(answer, host, options, started, context), started);
 }
 
@@ -136,7 +136,7 @@ void add_messages_schemas(SchemaSet& schemas) {
 }
 
 void add_messages_routes(Router& router, const std::shared_ptr<ApiContext>& context) {
-  const Access access = Access::scope(inference_scope);
+  const Access access = Access::scope(chat_scope);
   router.add({"/v1/messages", "/anthropic/v1/messages"},
              Route("POST", "", access,
                    [context](const Exchange& exchange) { answer_messages(context, exchange); },

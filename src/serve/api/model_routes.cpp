@@ -33,7 +33,7 @@ ordered_json model_page(const ModelCard& card) {
 }  // namespace
 
 void add_model_routes(Router& router, const std::shared_ptr<ApiContext>& context) {
-  const Access access = Access::scope(inference_scope);
+  const Access access = Access::any_key();
   router.add({"/v1/models", "/models", "/anthropic/v1/models"},
              Route("GET", "", access, answering([context](const HttpRequest&) {
                      ordered_json page = {{"object", "list"}, {"data", ordered_json::array()}};

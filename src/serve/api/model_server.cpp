@@ -34,6 +34,9 @@ namespace {
 
 using nlohmann::ordered_json;
 
+/// Of the lines of batches, which wait for a model as long as it takes.
+constexpr TimeLimits unlimited{.queue = std::chrono::milliseconds(0)};
+
 /// What batches may ask for.
 constexpr std::string_view batch_endpoints[] = {"/v1/chat/completions", "/v1/completions",
                                                 "/v1/embeddings", "/v1/responses"};
@@ -109,6 +112,7 @@ struct ModelServer::Impl {
         log_(config_.access_log),
         accounts_(open_accounts()),
         http_metrics_(registry_) {
+    config_.time_limits.validate();
     for (const ServedModel& model : config_.models)
       model_metrics_.try_emplace(model.name, registry_, model.name);
     models_ = std::make_shared<ModelPool>(pool_options());
@@ -125,6 +129,7 @@ struct ModelServer::Impl {
     context_->names = std::make_shared<ModelNames>(models_->cards(), config_.aliases);
     context_->models = models_;
     context_->strict_replay = config_.strict_replay;
+    context_->time_limits = config_.time_limits;
     make_server();
   }
 
@@ -170,15 +175,20 @@ struct ModelServer::Impl {
     for (const Route& route : router.routes())
       if (std::ranges::find(batch_endpoints, route.pattern) != std::end(batch_endpoints))
         options.routes.push_back(route);
-    options.principal = [this](const std::string& owner) {
-      return accounts_->holder(owner, inference_scope);
+    options.principal = [this](const std::string& owner, const Access& access) {
+      return accounts_->holder(owner, access);
     };
     options.paused = [this] { return !loaded_ || server_->draining(); };
     options.notice = [this](const std::string& line) { log_.notice(line); };
     runner_ = std::make_unique<BatchRunner>(std::move(options), *accounts_->batches(),
                                             *accounts_->files());
     desk_->batches = accounts_->batches();
-    desk_->serves = [this](const std::string& endpoint) { return runner_->serves(endpoint); };
+    desk_->serves = [this](const std::string& endpoint) {
+      return runner_->route_of(endpoint) != nullptr;
+    };
+    desk_->check = [this](const HttpRequest& http, const std::string& endpoint) {
+      check_scope(holder_of(http), runner_->route_of(endpoint)->access.scope());
+    };
     desk_->wake = [this] { runner_->wake(); };
   }
 
@@ -195,8 +205,7 @@ struct ModelServer::Impl {
     add_model_routes(router, context_);
     const FileAccess access{.files = accounts_->files(),
                             .limit_bytes = config_.files_bytes,
-                            .owner = [](const HttpRequest& http) { return holder_of(http).owner; },
-                            .scope = inference_scope};
+                            .owner = [](const HttpRequest& http) { return holder_of(http).owner; }};
     add_file_routes(router, access);
     add_batch_routes(router, desk_, access, context_->schemas);
     add_page_routes(router, std::make_shared<Page>(
@@ -230,9 +239,9 @@ struct ModelServer::Impl {
       if (exporter_) exporter_->add(record);
     };
     hooks.notice = [this](const std::string& line) { log_.notice(line); };
-    const Router routes = with_model_waits(router, models_);
-    server_ = std::make_unique<HttpServer>(config_.http, routes, std::move(hooks));
-    start_batches(routes);
+    server_ = std::make_unique<HttpServer>(
+        config_.http, with_model_waits(router, models_, config_.time_limits), std::move(hooks));
+    start_batches(with_model_waits(router, models_, unlimited));
   }
 
   void load() {

@@ -10,6 +10,7 @@
 #include "engine/scheduler/scheduler.h"
 #include "engine/text_model.h"
 #include "serve/api/model_names.h"
+#include "serve/api/timeouts.h"
 #include "serve/http/operations.h"
 #include "serve/http/server.h"
 #include "serve/store/database.h"
@@ -36,6 +37,7 @@ struct ModelServerConfig {
   ModelNames::Aliases aliases{{"deepseek-chat", {.thinking = false}},
                               {"deepseek-reasoner", {.thinking = true}},
                               {"claude-*", {}}};
+  TimeLimits time_limits;  // of each request
   /// Whether, while a model thinks, calls must come back with the reasoning that led to them.
   bool strict_replay = true;
   std::vector<std::string> api_keys;  // static ones; without any key at all everyone may

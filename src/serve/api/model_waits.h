@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "serve/api/timeouts.h"
 #include "serve/http/request_error.h"
 #include "serve/http/router.h"
 #include "serve/models/model_pool.h"
@@ -20,7 +21,9 @@ class ModelAbsent : public RequestError {
 };
 
 /// The same routes. Where a handler throws ModelAbsent, its exchange waits without a thread and the
-/// handler runs again once the model is there.
-Router with_model_waits(const Router& router, const std::shared_ptr<ModelPool>& models);
+/// handler runs again once the model is there. Such a request is in the queue: it waits no longer
+/// than `limits`, or its own, allow.
+Router with_model_waits(const Router& router, const std::shared_ptr<ModelPool>& models,
+                        const TimeLimits& limits);
 
 }  // namespace deepseek::serve

@@ -34,7 +34,7 @@ void answer_ollama(const std::shared_ptr<ApiContext>& context, Exchange exchange
                                    .chat = chat,
                                    .stream = request.stream,
                                    .shows_thinking = request.shows_thinking};
-  ChatAnswer started = start_chat(*context->accounts, http, *host, std::move(request.job));
+  ChatAnswer started = start_chat(*context, http, *host, std::move(request.job));
   run_session(ollama_reply(answer, host, options, started, context), started);
 }
 
@@ -166,37 +166,38 @@ void add_ollama_schemas(SchemaSet& schemas) {
 }
 
 void add_ollama_routes(Router& router, const std::shared_ptr<ApiContext>& context) {
-  const Access access = Access::scope(inference_scope);
-  const auto add = [&](const char* method, const char* path, Handler handler, const char* summary,
-                       const char* schema) {
+  const Access chat = Access::scope(chat_scope);
+  const auto add = [&](const char* method, const char* path, const Access& access, Handler handler,
+                       const char* summary, const char* schema) {
     router.add(
         Route(method, path, access, std::move(handler),
               {.dialect = ErrorDialect::ollama, .summary = summary, .request_schema = schema}));
   };
   add(
-      "POST", "/api/chat",
+      "POST", "/api/chat", chat,
       [context](const Exchange& exchange) { answer_ollama(context, exchange, true); },
       "Answers a conversation, as ollama does", "OllamaChatRequest");
   add(
-      "POST", "/api/generate",
+      "POST", "/api/generate", chat,
       [context](const Exchange& exchange) { answer_ollama(context, exchange, false); },
       "Answers or continues a text, as ollama does", "OllamaGenerateRequest");
   add(
-      "POST", "/api/embed", [context](const Exchange& exchange) { embed(context, exchange); },
+      "POST", "/api/embed", Access::scope(embeddings_scope),
+      [context](const Exchange& exchange) { embed(context, exchange); },
       "Vectors of texts, as ollama does", "OllamaEmbedRequest");
-  add("GET", "/api/tags",
+  add("GET", "/api/tags", Access::any_key(),
       answering([context](const HttpRequest&) { return json_reply(all_models(*context).dump()); }),
       "The models that answer, as ollama lists them", "");
-  add("GET", "/api/ps", answering([context](const HttpRequest&) {
+  add("GET", "/api/ps", Access::any_key(), answering([context](const HttpRequest&) {
         return json_reply(loaded_models(*context).dump());
       }),
       "The models that are loaded, as ollama lists them", "");
-  add("POST", "/api/show", answering([context](const HttpRequest& http) {
+  add("POST", "/api/show", Access::any_key(), answering([context](const HttpRequest& http) {
         const json body = checked_body(http, "OllamaShowRequest", context->schemas);
         return json_reply(ollama_details(*context->names->find(ollama_model(body))).dump());
       }),
       "One model, as ollama describes it", "OllamaShowRequest");
-  add("GET", "/api/version", answering([](const HttpRequest&) {
+  add("GET", "/api/version", Access::any_key(), answering([](const HttpRequest&) {
         return json_reply(ordered_json{{"version", std::string(version())}}.dump());
       }),
       "The program's version, where ollama's clients ask for it", "");

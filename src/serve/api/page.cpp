@@ -111,7 +111,7 @@ std::shared_ptr<PageAnswer> Page::answer(const std::string& id) {
 }
 
 void add_page_routes(Router& router, const std::shared_ptr<Page>& page) {
-  router.add(Route("GET", "/web/session", Access::scope(inference_scope),
+  router.add(Route("GET", "/web/session", Access::any_key(),
                    answering([page](const HttpRequest& http) { return session_page(*page, http); }),
                    {.summary = "What the web page may show to its key"}));
   add_page_chat_routes(router, page);

@@ -95,7 +95,7 @@ void PageAnswer::finish(const Finished& end) {
   details_["usage"] = usage_json(end.usage);
   details_["timings"] = timings_json(end.timings, end.usage);
   if (end.error) {
-    const RequestError error = as_request_error(std::make_exception_ptr(*end.error));
+    const RequestError error = as_request_error(failure_of(end));
     details_["error"] = error.what();
     save();
     stream_.fail(error, ErrorDialect::openai, "");

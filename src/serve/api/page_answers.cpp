@@ -39,8 +39,7 @@ void answer_chat(const std::shared_ptr<Page>& page, Exchange exchange) {
   if (!history.find(page_owner(http), chat)) refuse_param(404, "chat", "there is no such chat");
   const std::shared_ptr<ModelHost> host = context->host(body.value("model", ""));
 
-  ChatAnswer started =
-      start_chat(*context->accounts, http, *host, answer_job(*context, *host, http, body));
+  ChatAnswer started = start_chat(*context, http, *host, answer_job(*context, *host, http, body));
   ReplayStream stream = page->replays().open(page_owner(http));
   store::ChatMessage message;
   message.role = "assistant";
@@ -86,7 +85,7 @@ HttpReply stop_answer(Page& page, const HttpRequest& http) {
 }  // namespace
 
 void add_page_answer_routes(Router& router, const std::shared_ptr<Page>& page) {
-  const Access access = Access::scope(inference_scope);
+  const Access access = Access::scope(chat_scope);
   router.add(Route("POST", "/web/chats/{chat}/answers", access,
                    [page](const Exchange& exchange) { answer_chat(page, exchange); },
                    {.summary = "Answers a message of a chat, as events that outlive a reload",

@@ -106,8 +106,12 @@ void apply_common_fields(const json& body, const ModelHost& host, GenerateReques
   }
   request.ignore_end = field<bool>(body, "ignore_eos").value_or(false);
   request.report_progress = field<bool>(body, "return_progress").value_or(false);
-  if (field<std::string>(body, "service_tier") == "batch")
-    request.request_class = RequestClass::batch;
+  request.request_class = request_class(body);
+}
+
+RequestClass request_class(const json& body) {
+  return field<std::string>(body, "service_tier") == "batch" ? RequestClass::batch
+                                                             : RequestClass::interactive;
 }
 
 grammar::Grammar schema_grammar(const std::string& param, const ordered_json& schema) {

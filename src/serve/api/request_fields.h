@@ -29,6 +29,9 @@ grammar::Grammar schema_grammar(const std::string& param, const nlohmann::ordere
 /// Of any JSON object.
 grammar::Grammar json_object_grammar(const std::string& param);
 
+/// The class of the request's `service_tier`.
+RequestClass request_class(const nlohmann::json& body);
+
 /// The member as T, or nothing when it is absent or null.
 template <class T, class Json>
 std::optional<T> field(const Json& body, const char* name) {

@@ -24,7 +24,7 @@ void answer_responses(const std::shared_ptr<ApiContext>& context, Exchange excha
   const std::shared_ptr<ModelHost> host =
       context->host(field<std::string>(body, "model").value_or(""));
   ResponsesRequest request = responses_request(*context, *host, http, body);
-  ChatAnswer started = start_chat(*context->accounts, http, *host, std::move(request.job));
+  ChatAnswer started = start_chat(*context, http, *host, std::move(request.job));
   if (field<std::string>(body, "truncation") == "auto")
     started.warnings.emplace_back("truncation: nothing is ever cut; a prompt too long is refused");
   run_session(responses_reply(answer, host, request, started, context), started);
@@ -187,7 +187,7 @@ void add_responses_schemas(SchemaSet& schemas) {
 }
 
 void add_responses_routes(Router& router, const std::shared_ptr<ApiContext>& context) {
-  const Access access = Access::scope(inference_scope);
+  const Access access = Access::scope(responses_scope);
   const auto options = [](const char* summary, const char* schema) {
     return RouteOptions{
         .dialect = ErrorDialect::responses, .summary = summary, .request_schema = schema};

@@ -164,6 +164,7 @@ json embedding_fields() {
           {"dimensions", integer(1, most_tokens)},
           {"pooling", one_of_words({"mean", "last"})},
           {"normalize", flag()},
+          {"service_tier", text(64)},
           {"user", text(1024)}};
 }
 

@@ -96,7 +96,7 @@ void add_token_routes(Router& router, const std::shared_ptr<ApiContext>& context
   const auto add = [&](const char* method, const char* path, auto answer, const char* summary,
                        const char* schema) {
     router.add(Route(
-        method, path, Access::scope(inference_scope),
+        method, path, Access::any_key(),
         answering([context, answer](const HttpRequest& http) { return answer(context, http); }),
         {.summary = summary, .request_schema = schema}));
   };

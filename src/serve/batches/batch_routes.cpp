@@ -37,6 +37,7 @@ HttpReply create(const BatchDesk& desk, const FileAccess& access, const SchemaSe
   const int64_t seconds = window_seconds(window);
   if (!desk.serves(endpoint))
     refuse_param(422, "endpoint", "batches cannot ask for '", printable(endpoint, 60), "'");
+  desk.check(http, endpoint);
   const std::string owner = access.owner(http);
   const auto file = access.files->find(owner, file_id);
   if (!file) refuse_unknown("file", "input_file_id", file_id);
@@ -112,7 +113,7 @@ void add_batch_routes(Router& router, const std::shared_ptr<BatchDesk>& desk,
   const auto add = [&](const char* method, const std::string& path, Answer answer,
                        const char* summary, const char* schema = "") {
     router.add({"/v1" + path, path},
-               Route(method, "", Access::scope(access.scope),
+               Route(method, "", Access::scope("batches"),
                      answering([desk, access, &schemas, answer](const HttpRequest& http) {
                        if (!desk->batches) refuse_without_store();
                        return answer(*desk, access, schemas, http);

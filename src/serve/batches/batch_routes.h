@@ -16,6 +16,8 @@ namespace deepseek::serve {
 struct BatchDesk {
   store::Batches* batches = nullptr;  // null: each route answers 501
   std::function<bool(const std::string& endpoint)> serves;
+  /// Throws RequestError 403 for who may not ask the endpoint, which is served, themselves.
+  std::function<void(const HttpRequest& http, const std::string& endpoint)> check;
   std::function<void()> wake;  // the runner
 };
 

@@ -182,9 +182,10 @@ void BatchRunner::fill() {
 
 bool BatchRunner::start_line(Running& running) {
   if (running.left.empty() || steady_clock::now() < running.not_before) return false;
+  const Route& route = *route_of(running.batch.endpoint);
   HttpRequest request;
   try {
-    request.principal = options_.principal(running.batch.key_id);
+    request.principal = options_.principal(running.batch.key_id, route.access);
   } catch (const RequestError& error) {
     give_up(running, "key_not_valid", error.what());
     return false;
@@ -205,12 +206,11 @@ bool BatchRunner::start_line(Running& running) {
   Line& entry = lines_[ticket];
   entry = {running.batch.id, line, request.request_id, nullptr};
   ++running.in_work;
-  entry.exchange = LocalExchange::begin(*route_of(running.batch.endpoint), std::move(request),
-                                        [inbox = inbox_, ticket] {
-                                          const std::lock_guard lock(inbox->mutex);
-                                          inbox->ready.push_back(ticket);
-                                          inbox->changed.notify_all();
-                                        });
+  entry.exchange = LocalExchange::begin(route, std::move(request), [inbox = inbox_, ticket] {
+    const std::lock_guard lock(inbox->mutex);
+    inbox->ready.push_back(ticket);
+    inbox->changed.notify_all();
+  });
   return true;
 }
 

@@ -33,7 +33,8 @@ class BatchRunner {
     size_t parallel = 8;        // lines in work at once
     /// Whom an owner's requests belong to, as they are sent. Throws RequestError for one who may
     /// not send them any more.
-    std::function<std::shared_ptr<const Principal>(const std::string& owner)> principal;
+    std::function<std::shared_ptr<const Principal>(const std::string& owner, const Access& access)>
+        principal;
     std::function<bool()> paused;  // while the model loads, and while the server drains
     std::function<void(const std::string&)> notice;
   };
@@ -44,7 +45,8 @@ class BatchRunner {
   BatchRunner(const BatchRunner&) = delete;
   BatchRunner& operator=(const BatchRunner&) = delete;
 
-  bool serves(const std::string& endpoint) const { return route_of(endpoint) != nullptr; }
+  /// Null where batches may not name the endpoint.
+  const Route* route_of(const std::string& endpoint) const;
   /// There is a new batch, or one is being cancelled.
   void wake();
 
@@ -72,7 +74,6 @@ class BatchRunner {
     bool woken = true, stop = false;
   };
 
-  const Route* route_of(const std::string& endpoint) const;
   void run();
   /// Until there is something to do. False: the runner is to stop.
   bool wait(std::vector<uint64_t>& ready);

@@ -168,7 +168,7 @@ void add_file_routes(Router& router, const FileAccess& access) {
   using Answer = HttpReply (*)(const FileAccess&, const HttpRequest&);
   const auto add = [&](const char* method, const std::string& path, Answer answer,
                        const char* summary, std::optional<int64_t> body_limit = {}) {
-    router.add({"/v1" + path, path}, Route(method, "", Access::scope(access.scope),
+    router.add({"/v1" + path, path}, Route(method, "", Access::scope("files"),
                                            answering([access, answer](const HttpRequest& http) {
                                              if (!access.files) refuse_without_store();
                                              return answer(access, http);

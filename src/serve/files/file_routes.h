@@ -20,7 +20,6 @@ struct FileAccess {
   int64_t limit_bytes = 0;        // of all files together
   /// Whose files a request sees.
   std::function<std::string(const HttpRequest&)> owner;
-  std::string scope;  // that a key needs
 };
 
 /// /v1/files: upload (multipart/form-data), list, look up, content, delete.

@@ -115,7 +115,8 @@ HttpReply options_reply(const Router& router, const std::string& path, const Htt
                       "authorization, content-type, x-api-key, x-request-id, traceparent, "
                       "idempotency-key, last-event-id, anthropic-version, anthropic-beta, "
                       "anthropic-dangerous-direct-browser-access, openai-organization, "
-                      "openai-project, openai-beta, x-resumable");
+                      "openai-project, openai-beta, x-resumable, x-queue-timeout, "
+                      "x-first-token-timeout, x-total-timeout");
     reply.headers.set("Access-Control-Max-Age", "600");
   }
   return reply;

@@ -60,7 +60,7 @@ std::optional<std::string> percent_decode(std::string_view text, bool form) {
 Access Access::scope(std::string name) {
   if (name.empty())
     fail(ErrorKind::internal, "a route's scope has no name; Access::open() opens it");
-  return Access(std::move(name));
+  return {false, std::move(name)};
 }
 
 Router::Pattern Router::parse(const std::string& pattern) {

@@ -16,15 +16,19 @@ namespace deepseek::serve {
 class Access {
  public:
   /// Anyone who reaches the port: probes and the page's own files.
-  static Access open() { return Access(""); }
+  static Access open() { return Access(true, ""); }
+  /// Who has any key that the authoriser lets through, whatever it is for.
+  static Access any_key() { return Access(false, ""); }
   /// Who the authoriser lets through for this scope, such as "inference" or "admin".
   static Access scope(std::string name);
 
-  bool is_open() const { return scope_.empty(); }
+  bool is_open() const { return open_; }
+  /// Empty: none is needed.
   const std::string& scope() const { return scope_; }
 
  private:
-  explicit Access(std::string scope) : scope_(std::move(scope)) {}
+  Access(bool open, std::string scope) : open_(open), scope_(std::move(scope)) {}
+  bool open_;
   std::string scope_;
 };
 

@@ -114,10 +114,10 @@ class Writer {
     const bool has_body = !route.options.request_schema.empty() || !note->form.empty();
     if (has_body) page["requestBody"] = request_body(route, *note);
     page["responses"] = responses(route, *note, has_body);
+    Json scopes = Json::array();  // none: any key will do
+    if (!route.access.scope().empty()) scopes.push_back(route.access.scope());
     page["security"] = Json::array();
-    if (!route.access.is_open())
-      page["security"] = {{{"bearer", {route.access.scope()}}},
-                          {{"api_key", {route.access.scope()}}}};
+    if (!route.access.is_open()) page["security"] = {{{"bearer", scopes}}, {{"api_key", scopes}}};
     return page;
   }
 

@@ -39,8 +39,8 @@ class HttpServer::Impl {
     core_.config.validate();
     for (const Route& route : core_.router.routes())
       if (!route.access.is_open() && !core_.hooks.authorise)
-        fail(ErrorKind::internal, "route ", route.method, " ", route.pattern, " needs scope ",
-             route.access.scope(), ", but the server has no authoriser");
+        fail(ErrorKind::internal, "route ", route.method, " ", route.pattern,
+             " needs a key, but the server has no authoriser");
     if (!core_.config.tls_certificate.empty())
       tls_ = std::make_unique<TlsContext>(core_.config.tls_certificate, core_.config.tls_key);
   }

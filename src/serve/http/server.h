@@ -48,7 +48,7 @@ struct ServerConfig {
   int64_t header_timeout_ms = 10'000;  // from a request's first byte to the end of its header
   int64_t body_timeout_ms =
       60'000;  // from there to the end of its body, and 1 ms for each 64 bytes
-  int64_t idle_timeout_ms = 75'000;   // between requests
+  int64_t idle_timeout_ms = 75'000;   // between requests; 0: none
   int64_t write_timeout_ms = 30'000;  // without the client taking a byte
   int64_t keep_alive_ms = 15'000;     // silence before a keep-alive in a reply; 0: none
   int64_t last_words_ms = 1'000;      // for the ends of answers that stop() cuts

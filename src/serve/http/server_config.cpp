@@ -77,7 +77,7 @@ void ServerConfig::validate() const {
   constexpr int64_t day_ms = 86'400'000;
   check_range("header_timeout_ms", header_timeout_ms, 1, day_ms);
   check_range("body_timeout_ms", body_timeout_ms, 1, day_ms);
-  check_range("idle_timeout_ms", idle_timeout_ms, 1, day_ms);
+  check_range("idle_timeout_ms", idle_timeout_ms, 0, day_ms);
   check_range("write_timeout_ms", write_timeout_ms, 1, day_ms);
   check_range("keep_alive_ms", keep_alive_ms, 0, day_ms);
   check_range("last_words_ms", last_words_ms, 0, day_ms);

@@ -51,6 +51,41 @@ RawClient::Reply AccountedServer::get(const std::string& path, const std::string
   return client.ask(path, sent(secret));
 }
 
+void AccountedServer::one_at_a_time() {
+  config.scheduler.max_running = 1;
+  config.scheduler.batch_patience = std::chrono::hours(1);
+  config.http.stream_buffer_bytes = 4 << 10;
+  config.http.keep_alive_ms = 0;
+}
+
+std::unique_ptr<RawClient> AccountedServer::ask(const std::string& path, const json& body,
+                                                const std::string& secret,
+                                                const std::string& more) {
+  auto client = std::make_unique<RawClient>(address());
+  client->post(path, body.dump(), "Content-Type: application/json\r\n" + sent(secret) + more);
+  return client;
+}
+
+std::unique_ptr<RawClient> AccountedServer::occupy(const std::string& secret) {
+  // More than sockets and buffers hold.
+  const json body = chat({{"stream", true},
+                          {"n", 16},
+                          {"max_tokens", 1900},
+                          {"logprobs", true},
+                          {"top_logprobs", 20}});
+  while (true) {
+    std::unique_ptr<RawClient> reader = ask("/v1/chat/completions", body, secret);
+    reader->small_receive_buffer();
+    // On a machine that is busy it may have waited too long itself.
+    if (reader->reply_head().status == 200) return reader;
+  }
+}
+
+void AccountedServer::await_waiting(int64_t count, const std::string& secret) {
+  EXPECT_TRUE(
+      eventually([&] { return json::parse(get("/props", secret).body)["waiting"] == count; }));
+}
+
 std::vector<store::LedgerEntry> AccountedServer::charges() {
   std::vector<store::LedgerEntry> rows;
   ledger.each(0, "", [&](const store::LedgerEntry& row) {

@@ -32,6 +32,18 @@ class AccountedServer : public ::testing::Test {
                         const std::string& secret, const std::string& more = "");
   RawClient::Reply get(const std::string& path, const std::string& secret);
   std::vector<store::LedgerEntry> charges();
+
+  /// One sequence runs at a time; to be called before start().
+  void one_at_a_time();
+  /// A stream that cannot end unread, and that nobody reads: on such a server, whoever comes waits
+  /// until it is dropped.
+  std::unique_ptr<RawClient> occupy(const std::string& secret = "");
+  /// A client that has sent this request and has not read anything.
+  std::unique_ptr<RawClient> ask(const std::string& path, const nlohmann::json& body,
+                                 const std::string& secret = "", const std::string& more = "");
+  /// Waits until so many requests are in the queue.
+  void await_waiting(int64_t count, const std::string& secret = "");
+
   serve::ListenAddress address() const { return server->addresses().front(); }
 
   static std::string sent(const std::string& secret) {

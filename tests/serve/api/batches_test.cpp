@@ -26,13 +26,17 @@ class Batches : public AccountedServer {
   }
 
   RawClient::Reply upload(const std::string& content, const std::string& purpose = "batch") {
+    return upload_as(alice.secret, content, purpose);
+  }
+  RawClient::Reply upload_as(const std::string& secret, const std::string& content,
+                             const std::string& purpose = "batch") {
     const std::string body =
         "--B\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\n" + purpose +
         "\r\n--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"in.jsonl\"\r\n\r\n" +
         content + "\r\n--B--\r\n";
     RawClient client(address());
     client.post("/v1/files", body,
-                "Content-Type: multipart/form-data; boundary=B\r\n" + sent(alice.secret));
+                "Content-Type: multipart/form-data; boundary=B\r\n" + sent(secret));
     return client.reply();
   }
 
@@ -87,6 +91,17 @@ class Batches : public AccountedServer {
                 {"body", body}}
                .dump() +
            "\n";
+  }
+  static std::string embedding_lines(int count) {
+    std::string content;
+    for (int i = 0; i < count; ++i)
+      content += json{{"custom_id", "row-" + std::to_string(i)},
+                      {"method", "POST"},
+                      {"url", "/v1/embeddings"},
+                      {"body", {{"input", "he he"}}}}
+                     .dump() +
+                 "\n";
+    return content;
   }
   static std::string many(int count, int max_tokens) {
     std::string content;
@@ -247,6 +262,54 @@ TEST_F(Batches, ARevokedKeyEndsItsBatch) {
   EXPECT_EQ(end->completed + end->failed, 1000);
   EXPECT_NE(batches.lines(id, "failed", -1, 1).at(0).result.find("key_not_valid"),
             std::string::npos);
+}
+
+TEST_F(Batches, NeedTheScopeOfTheirEndpointAsWell) {
+  const std::string secret =
+      keys.create({.name = "vectors", .scopes = {"files", "batches", "embeddings"}}).secret;
+  start();
+  const auto create = [&](const std::string& endpoint) {
+    const json file = json::parse(upload_as(secret, embedding_lines(2)).body);
+    return post(
+        "/v1/batches",
+        {{"input_file_id", file.at("id")}, {"endpoint", endpoint}, {"completion_window", "24h"}},
+        secret);
+  };
+  for (const auto& [endpoint, scope] :
+       {std::pair("/v1/chat/completions", "chat"), std::pair("/v1/completions", "chat"),
+        std::pair("/v1/responses", "responses")}) {
+    const RawClient::Reply refused = create(endpoint);
+    EXPECT_EQ(refused.status, 403) << endpoint;
+    EXPECT_EQ(error_of(refused).at("code"), "scope_missing");
+    EXPECT_NE(refused.body.find("'" + std::string(scope) + "'"), std::string::npos);
+  }
+  const RawClient::Reply made = create("/v1/embeddings");
+  ASSERT_EQ(made.status, 200) << made.body;
+  const std::string path = "/v1/batches/" + json::parse(made.body).at("id").get<std::string>();
+  EXPECT_TRUE(eventually([&] {
+    return json::parse(get(path, secret).body).at("request_counts").at("completed") == 2;
+  }));
+}
+
+TEST_F(Batches, EmbeddingsYieldToPeople) {
+  one_at_a_time();
+  start();
+  auto occupant = occupy(alice.secret);
+  const json file = json::parse(upload(embedding_lines(3)).body);
+  const RawClient::Reply made = post("/v1/batches",
+                                     {{"input_file_id", file.at("id")},
+                                      {"endpoint", "/v1/embeddings"},
+                                      {"completion_window", "24h"}},
+                                     alice.secret);
+  ASSERT_EQ(made.status, 200) << made.body;
+  await_waiting(3, alice.secret);
+  const auto person = ask("/v1/chat/completions",
+                          chat({{"stream", true}, {"return_progress", true}}), alice.secret);
+  EXPECT_EQ(person->reply_head().status, 200);
+  EXPECT_NE(person->read_until("\n\n").find("\"queue_position\":1}"), std::string::npos)
+      << "before those that came first";
+  occupant.reset();
+  EXPECT_EQ(wait_over(json::parse(made.body)).at("request_counts").at("completed"), 3);
 }
 
 TEST_F(Batches, WithoutAStoreTheServerSaysSo) {

@@ -2,7 +2,9 @@
 // Who may call a server with a store, and how much at once.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
+#include <map>
 
 #include "core/error.h"
 #include "serve/api/api.h"
@@ -70,6 +72,62 @@ TEST_F(ServedKeys, ScopesAndModelsBoundAKey) {
     EXPECT_EQ(error_of(model).at("code"), "model_not_allowed");
   }
   EXPECT_EQ(get("/metrics", alias).status, 403) << "metrics are the operator's";
+}
+
+TEST_F(ServedKeys, EveryRouteAsksForItsOwnScope) {
+  std::map<std::string, std::string> secrets;
+  for (const std::string_view scope : store::key_scopes())
+    secrets[std::string(scope)] =
+        keys.create({.name = std::string(scope), .scopes = {std::string(scope)}}).secret;
+  start();
+  const json paths = json::parse(get("/openapi.json", "").body).at("paths");
+  std::map<std::string, std::string> scope_of;  // by path; "any" and "open" beside scopes
+  for (const auto& [path, methods] : paths.items())
+    for (const auto& [method, operation] : methods.items()) {
+      const json& security = operation.at("security");
+      if (security.empty()) {
+        scope_of[path] = "open";
+        continue;
+      }
+      const json& scopes = security.at(0).at("bearer");
+      const std::string needed = scopes.empty() ? "any" : scopes.at(0).get<std::string>();
+      scope_of[path] = needed;
+      std::string word = method;
+      std::ranges::transform(word, word.begin(), [](char c) { return char(c - 'a' + 'A'); });
+      for (const auto& [scope, secret] : secrets) {
+        RawClient client(address());
+        client.send(word + " " + path + " HTTP/1.1\r\nHost: localhost\r\n" + sent(secret) +
+                    "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}");
+        const RawClient::Reply reply = client.reply();
+        const bool refused = needed != "any" && needed != scope;
+        EXPECT_EQ(reply.status == 403, refused)
+            << word << " " << path << " needs " << needed << ", got " << scope << reply.body;
+      }
+    }
+  for (const auto& [path, scope] :
+       std::map<std::string, std::string>{{"/v1/chat/completions", "chat"},
+                                          {"/v1/completions", "chat"},
+                                          {"/v1/messages", "chat"},
+                                          {"/api/chat", "chat"},
+                                          {"/api/generate", "chat"},
+                                          {"/v1/embeddings", "embeddings"},
+                                          {"/api/embed", "embeddings"},
+                                          {"/v1/responses", "responses"},
+                                          {"/v1/files", "files"},
+                                          {"/v1/batches", "batches"},
+                                          {"/web/chats", "history"},
+                                          {"/web/operator", "admin"},
+                                          {"/metrics", "admin"},
+                                          {"/v1/models", "any"},
+                                          {"/tokenize", "any"},
+                                          {"/detokenize", "any"},
+                                          {"/apply-template", "any"},
+                                          {"/tokenizer_info", "any"},
+                                          {"/user/balance", "any"},
+                                          {"/web/session", "any"},
+                                          {"/api/tags", "any"},
+                                          {"/health", "open"}})
+    EXPECT_EQ(scope_of[path], scope) << path;
 }
 
 TEST_F(ServedKeys, StaticKeysAreNotCounted) {

@@ -185,6 +185,7 @@ export const en = {
   api_filter: "Search routes",
   api_also: "Also under",
   api_scope: (scope) => `Needs a key with the scope “${scope}”, where keys are asked for.`,
+  api_any_key: "Needs a key, where keys are asked for.",
   api_open: "Needs no key.",
   api_body: "Body (JSON)",
   api_required: "required",

@@ -184,6 +184,7 @@ export const zh = {
   api_filter: "搜索路由",
   api_also: "也可用",
   api_scope: (scope) => `服务器要求密钥时，需要带有“${scope}”权限的密钥。`,
+  api_any_key: "服务器要求密钥时，需要密钥。",
   api_open: "无需密钥。",
   api_body: "请求体（JSON）",
   api_required: "必填",
