@@ -26,7 +26,8 @@ class OpenApi : public DialectServer {
 
 TEST_F(OpenApi, TellsEveryRoute) {
   size_t operations = 0;
-  for (const auto& [path, methods] : got("/openapi.json")["paths"].items())
+  const json document = got("/openapi.json");
+  for (const auto& [path, methods] : document["paths"].items())
     for (const auto& [method, operation] : methods.items()) {
       ++operations;
       EXPECT_TRUE(operation.contains("summary")) << method << path;
