@@ -192,7 +192,7 @@ TEST_F(PageChats, WhatIsMissingIsNamed) {
     EXPECT_EQ(json::parse(reply.body)["error"]["param"], param) << reply.body;
   };
   const json said = {{"role", "user"}, {"content", "a"}, {"parent_id", "msg_none"}};
-  expect_missing(get("/web/chats/none"), "chat");
+  expect_missing(get("/web/chats/none", ""), "chat");
   expect_missing(send("PATCH", "/web/chats/none"), "chat");
   expect_missing(send("POST", "/web/chats/none/messages", "", said), "chat");
   const json chat = made("/web/chats", json::object());
