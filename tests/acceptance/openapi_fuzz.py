@@ -11,6 +11,7 @@ import sys
 
 import httpx
 import openapi_document
+import openapi_narrow
 import openapi_requests
 import pytest
 import schemathesis
@@ -20,18 +21,24 @@ from server import Server, Store
 
 HERE = pathlib.Path(__file__).parent
 SCOPES = ["--scope", "chat", "--scope", "history", "--scope", "admin"]
-CONTEXT = 256  # tokens: no answer is long
+CONTEXT = 768  # tokens: no answer is long
 
 
 @pytest.fixture(scope="module")
 def guarded(program, tmp_path_factory):
-    """A server with a key for everything, whose model is greedy unless a request says otherwise."""
+    """A server with a key for everything, whose model is greedy and soon at an end.
+
+    Every second byte ends its answers, so that a request for 128 of them is answered in time.
+    """
     folder = tmp_path_factory.mktemp("openapi")
     tiny_model.write(folder / "model", context=CONTEXT)
-    (folder / "model/generation_config.json").write_text('{"temperature": 0}', encoding="utf-8")
+    (folder / "model/generation_config.json").write_text(
+        json.dumps({"temperature": 0, "eos_token_id": [257, *range(128, 256)]}), encoding="utf-8")
     store = Store(program, folder / "data")
     secret = store.key("fuzz", *SCOPES)
-    server = Server(program, folder / "model", folder, *store.flags, secret=secret)
+    # Whatever name is sent is that of the model.
+    server = Server(program, folder / "model", folder, *store.flags, "--model-alias", "*",
+                    secret=secret)
     yield server
     server.stop()
 
@@ -63,21 +70,36 @@ def test_every_reply_that_is_promised_is_given(guarded, document):
     assert sorted(openapi_document.promised(closed) - visit.seen) == []
 
 
-def test_whatever_is_sent(guarded, document, tmp_path, figure):
-    quick = "DEEPSEEK_QUICK" in os.environ
-    (tmp_path / "openapi.json").write_text(
-        json.dumps(openapi_document.closed(document, aliases=not quick)), encoding="utf-8")
-    seed = 1 if quick else random.SystemRandom().randrange(2**32)
-    how = ["--generation-deterministic", "--max-examples=8"] if quick else ["--max-examples=100"]
-    ran = subprocess.run(
-        [pathlib.Path(sys.executable).with_name("schemathesis"),
-         "--config-file", HERE / "schemathesis.toml", "run", tmp_path / "openapi.json",
-         "--url", guarded.url, "--header", f"Authorization: Bearer {guarded.secret}",
-         f"--seed={seed}", *how, "--generation-database=none", "--no-color",
-         "--continue-on-failure"],
-        cwd=tmp_path, env={**os.environ, "SCHEMATHESIS_HOOKS": "openapi_hooks",
-                           "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, f"seed {seed}\n{ran.stdout}{ran.stderr}"
-    requests = re.search(r"(\d+) generated", ran.stdout)
-    figure(f"{requests.group(1) if requests else '?'} requests, seed {seed}")
+@pytest.fixture
+def fuzz(guarded, document, tmp_path, figure):
+    """Runs schemathesis over a document made of the server's own; --quick: the same each time."""
+
+    def run(change, how_quick, *flags):
+        quick = "DEEPSEEK_QUICK" in os.environ
+        (tmp_path / "openapi.json").write_text(json.dumps(change(
+            openapi_document.closed(document, aliases=not quick))), encoding="utf-8")
+        seed = random.SystemRandom().randrange(2**32)
+        how = ["--generation-deterministic", *how_quick] if quick else [
+            "--generation-database=none", "--max-examples=100", f"--seed={seed}"]
+        ran = subprocess.run(
+            [pathlib.Path(sys.executable).with_name("schemathesis"),
+             "--config-file", HERE / "schemathesis.toml", "run", "openapi.json",
+             "--url", guarded.url, "--header", f"Authorization: Bearer {guarded.secret}",
+             "--no-color", "--continue-on-failure", *how, *flags],
+            cwd=tmp_path, env={**os.environ, "SCHEMATHESIS_HOOKS": "openapi_hooks",
+                               "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True, text=True, check=False)
+        note = "" if quick else f", seed {seed}"
+        assert ran.returncode == 0, f"{' '.join(flags)}{note}\n{ran.stdout}{ran.stderr}"
+        figure(re.search(r"(\d+) generated", ran.stdout).group(1) + " requests" + note)
+
+    return run
+
+
+def test_what_does_not_fit_is_refused(fuzz):
+    fuzz(lambda document: document, ["--phases=coverage", "--exclude-path-regex=_tokens$"],
+         "--exclude-checks=positive_data_acceptance")
+
+
+def test_what_fits_is_answered(fuzz):
+    fuzz(openapi_narrow.narrowed, ["--max-examples=12", "--phases=fuzzing"], "--mode=positive")

@@ -26,6 +26,7 @@ class Visit:
         media = answer.headers["content-type"].split(";")[0]
         media = media if media in told else "*/*"
         assert media in told, f"{method} {path}: {answer.headers['content-type']}, told {told}"
+        answer.request.read()
         operation.validate_response(answer)
         self.seen.add((path, method.lower(), status, media))
         return answer

@@ -18,7 +18,7 @@ json integer(int64_t least, int64_t most) {
   return {{"type", "integer"}, {"minimum", least}, {"maximum", most}};
 }
 json word(const std::vector<std::string>& words) { return {{"type", "string"}, {"enum", words}}; }
-json text() { return {{"type", "string"}}; }
+json text() { return {{"type", "string"}, {"pattern", plain_text_pattern}}; }
 
 QueryNote model_query() {
   return {"model", "Which model; the first one when it is left out.", text()};

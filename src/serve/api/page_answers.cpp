@@ -65,20 +65,32 @@ void answer_chat(const std::shared_ptr<Page>& page, Exchange exchange) {
   context->pump.run(answer, std::move(ticket));
 }
 
+/// The answer of the path, from its beginning.
+ReplayStore::Position whole_answer(Page& page, const HttpRequest& http) {
+  const std::string id(http.path_value("answer"));
+  try {
+    return page.replays().find(id + ".0", page_owner(http));
+  } catch (const RequestError& error) {
+    if (error.status() == 404)
+      refuse_param(404, "answer", "there is no such answer, or it is forgotten");
+    refuse_param(400, "answer", "expected the id of an answer, got '", printable(id, 40), "'");
+  }
+}
+
 void follow_answer(const std::shared_ptr<Page>& page, Exchange exchange) {
   const HttpRequest& http = exchange.request();
-  std::string last(http.header("last-event-id"));
-  if (last.empty()) last = concat(http.path_value("answer"), ".0");
-  auto [stream, after] = page->replays().find(last, page_owner(http));
+  const std::string_view last = http.header("last-event-id");
+  auto [stream, after] =
+      last.empty() ? whole_answer(*page, http) : page->replays().find(last, page_owner(http));
   if (stream.id() != http.path_value("answer"))
     refuse(400, "Last-Event-ID is of another answer than the path");
   stream.follow(exchange.stream(), after);
 }
 
 HttpReply stop_answer(Page& page, const HttpRequest& http) {
-  const std::string id(http.path_value("answer"));
-  page.replays().find(id + ".0", page_owner(http));  // another's and none are refused
-  if (const auto answer = page.answer(id)) ReplyPump::cancel(*answer);
+  whole_answer(page, http);  // another's and none are refused
+  if (const auto answer = page.answer(std::string(http.path_value("answer"))))
+    ReplyPump::cancel(*answer);
   return json_reply(R"({"stopping":true})");
 }
 

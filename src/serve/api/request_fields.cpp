@@ -208,7 +208,7 @@ void check_text(const ModelHost& host, std::string_view text, const char* param)
 std::vector<int32_t> checked_token_ids(const char* param, const json& ids, int64_t vocab) {
   std::vector<int32_t> out;
   for (const json& id : ids) {
-    const int64_t value = id.is_number_integer() ? id.get<int64_t>() : -1;
+    const int64_t value = id.is_number() ? id.get<int64_t>() : -1;  // 5.0 is an integer too
     if (value < 0 || value >= vocab)
       refuse_param(422, param, "expected token ids from 0 to ", vocab - 1, ", got ", id.dump());
     out.push_back(static_cast<int32_t>(value));

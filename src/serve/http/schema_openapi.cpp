@@ -74,10 +74,11 @@ std::pair<std::string, Json> path_and_parameters(const std::string& pattern) {
   Json parameters = Json::array();
   for (size_t at = path.find('{'); at != path.npos; at = path.find('{', at + 1)) {
     const size_t end = path.find('}', at);
-    parameters.push_back({{"name", path.substr(at + 1, end - at - 1)},
-                          {"in", "path"},
-                          {"required", true},
-                          {"schema", {{"type", "string"}, {"minLength", 1}}}});
+    parameters.push_back(
+        {{"name", path.substr(at + 1, end - at - 1)},
+         {"in", "path"},
+         {"required", true},
+         {"schema", {{"type", "string"}, {"minLength", 1}, {"pattern", plain_text_pattern}}}});
   }
   return {path, parameters};
 }

@@ -25,6 +25,9 @@ struct ReplyNote {
   bool ends_with_done = false;
 };
 
+/// Of text in paths and queries: no control characters.
+inline constexpr const char* plain_text_pattern = "^[^\\x00-\\x1f\\x7f]*$";
+
 /// A parameter of the query, which may be left out.
 struct QueryNote {
   std::string name, description;

@@ -345,6 +345,16 @@ TEST_F(Api, IntegersBeyond64BitsAreRefused) {
   expect_error({{"prompt", {int64_t{1} << 40}}}, 422, "prompt[0]", "at most", "/v1/completions");
 }
 
+TEST_F(Api, WholeNumbersAreTokenIdsHoweverTheyAreWritten) {
+  const json ids = answer("/tokenize", {{"prompt", "he"}})["tokens"];
+  json written = json::array();
+  for (const json& id : ids) written.push_back(id.get<double>());
+  const auto vector_of = [&](const json& input) {
+    return answer("/v1/embeddings", {{"input", input}})["data"][0]["embedding"];
+  };
+  EXPECT_EQ(vector_of(written), vector_of(ids));
+}
+
 TEST_F(Api, WhatTheEngineRefusesNamesItsField) {
   expect_error(chat({{"min_tokens", 32}}), 422, "min_tokens", "expected 0 to 16");
   expect_error({{"prompt", "he"}, {"min_tokens", 32}}, 422, "min_tokens", "expected 0 to 16",

@@ -182,6 +182,11 @@ TEST_F(PageAnswers, RefuseBadRequests) {
   EXPECT_EQ(status({{"max_tokens", 5000}}), 400) << "beyond the context";
   EXPECT_EQ(get("/web/answers/none", "").status, 400);
   EXPECT_EQ(get("/web/answers/" + std::string(32, '0'), "").status, 404);
+  for (const std::string& id : {std::string("none"), std::string(32, '0')}) {
+    EXPECT_EQ(error_of(get("/web/answers/" + id, ""))["param"], "answer");
+    EXPECT_EQ(error_of(post("/web/answers/" + id + "/stop", json::object(), ""))["param"],
+              "answer");
+  }
 }
 
 TEST_F(PageAnswers, AreBoundToJsonWhenAsked) {
