@@ -141,7 +141,6 @@ TEST(Stream, HoldsTheProducerBackAndLetsItGoOn) {
   config.stream_buffer_bytes = 48 << 20;
   StreamServer it(config);
   RawClient client(it.server.address());
-  client.small_receive_buffer();
   client.get("/stream");
   auto stream = it.streams.take();
   const std::string more_than_sockets_hold(32 << 20, 'x'), data = "y";
