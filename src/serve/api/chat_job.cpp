@@ -99,7 +99,8 @@ std::string deepseek_effort(const std::string& asked) {
 ChatAnswer start_chat(const ApiContext& context, const HttpRequest& http, ModelHost& host,
                       ChatJob job) {
   Accounts::check_model(http, job.model, host.name());
-  limits_of(http, context.time_limits);  // refused before the prompt is worked on
+  // Refused before the prompt is worked on.
+  limits_of(http, context.time_limits, job.request.request_class);
   check_room(host, job.request.tenant);
   const ReplyForm& form = host.reply_form();
   if (job.strict_replay) check_replay(form, job.input);

@@ -388,8 +388,13 @@ void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
   for (size_t i = 0; i < all.size(); ++i) {
     auto session = std::make_shared<CompletionSession>(job, std::move(all[i]), best_of, n, i * n);
     context->pump.run(session, std::move(tickets[i]));
-    const std::lock_guard lock(job->mutex);
-    job->sessions.push_back(session);
+    bool over = false;
+    {
+      const std::lock_guard lock(job->mutex);
+      job->sessions.push_back(session);
+      over = job->end.failed();
+    }
+    if (over) ReplyPump::cancel(*session);  // an earlier prompt's end did not see it
   }
   answer->on_abandoned([weak = std::weak_ptr(job)] {
     if (const auto strong = weak.lock()) strong->cancel();

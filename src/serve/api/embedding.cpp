@@ -135,8 +135,13 @@ class EmbeddingRun : public std::enable_shared_from_this<EmbeddingRun> {
       Ticket ticket = submit(*host_, std::move(request));
       auto session = std::make_shared<EmbeddingSession>(shared_from_this(), index);
       context_->pump.run(session, std::move(ticket));
-      const std::lock_guard lock(mutex_);
-      sessions_.push_back(session);
+      bool over = false;
+      {
+        const std::lock_guard lock(mutex_);
+        sessions_.push_back(session);
+        over = cancelled_;
+      }
+      if (over) ReplyPump::cancel(*session);  // it came too late for cancel() to see it
     } catch (...) {
       const std::lock_guard lock(mutex_);
       --open_;
@@ -229,7 +234,7 @@ void run_embeddings(const std::shared_ptr<ApiContext>& context,
     check_context(*host, size, 0, "input");
     demand.prompt_tokens += size;
   }
-  limits_of(answer->request(), context->time_limits);
+  limits_of(answer->request(), context->time_limits, job.request_class);
   check_room(*host, tenant(answer->request()));
   std::shared_ptr<Bill> bill = context->accounts->admit(answer->request(), host->name(), demand);
   std::make_shared<EmbeddingRun>(context, answer, host, std::move(job), std::move(write),

@@ -106,14 +106,18 @@ void run(const std::shared_ptr<const Handler>& handler, const std::shared_ptr<Wa
   try {
     (*handler)(exchange);
   } catch (const ModelAbsent& absent) {
-    const auto end = latest_start(exchange.request(), limits_of(exchange.request(), waits->limits));
+    // Whatever its class: what it asks for is read once its model is there.
+    const auto end = latest_start(exchange.request(), limits_of(exchange.request(), waits->limits,
+                                                                RequestClass::interactive));
     const std::shared_ptr<ModelPool> models = waits->models.lock();
     if (!models) return;
     const auto waiting = std::make_shared<WaitingExchange>(exchange);
-    const auto then = [handler, waiting, weak = std::weak_ptr(waits),
+    const auto then = [handler, waiting, end, weak = std::weak_ptr(waits),
                        name = absent.card().name()](const std::exception_ptr& failure) {
       std::optional<Exchange> again = waiting->take();
       if (!again || again->closed()) return;
+      if (failure && end && Clock::now() >= *end)
+        return again->fail(std::make_exception_ptr(too_late(LateIn::queue)));
       if (failure) return again->fail(for_client(failure, name));
       const std::shared_ptr<Waits> still = weak.lock();
       if (!still) return;
@@ -124,7 +128,7 @@ void run(const std::shared_ptr<const Handler>& handler, const std::shared_ptr<Wa
       }
     };
     if (end) waits->clock.add(*end, waiting);
-    models->when_loaded(absent.card(), then);
+    models->when_loaded(absent.card(), then, end);
   }
 }
 

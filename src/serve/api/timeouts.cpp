@@ -29,7 +29,8 @@ std::optional<double> milliseconds_in(std::string_view text) {
     return std::nullopt;
   double seconds = 0;
   const char* const last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, seconds, std::chars_format::fixed);
+  const auto [end, error] =
+      std::from_chars(last - text.size(), last, seconds, std::chars_format::fixed);
   if (error != std::errc() || end != last || seconds <= 0) return std::nullopt;
   return std::max(std::round(seconds * 1000), 1.0);
 }
@@ -43,10 +44,9 @@ milliseconds rest_of(milliseconds limit, const HttpRequest& http) {
 
 /// The limits of batch work: those of first token and total count from when it begins.
 template <class Request>
-TimeLimits limits_for(const Request& request, const HttpRequest& http, TimeLimits server) {
+TimeLimits limits_for(const Request& request, const HttpRequest& http, const TimeLimits& server) {
   const bool batch = request.request_class == RequestClass::batch;
-  if (batch) server.queue = milliseconds(0);
-  TimeLimits limits = limits_of(http, server);
+  TimeLimits limits = limits_of(http, server, request.request_class);
   limits.queue = rest_of(limits.queue, http);
   if (batch) return limits;
   limits.first_token = rest_of(limits.first_token, http);
@@ -65,8 +65,9 @@ void TimeLimits::validate() const {
   }
 }
 
-TimeLimits limits_of(const HttpRequest& http, const TimeLimits& server) {
+TimeLimits limits_of(const HttpRequest& http, const TimeLimits& server, RequestClass work) {
   TimeLimits limits = server;
+  if (work == RequestClass::batch) limits.queue = milliseconds(0);
   for (const Row& row : rows) {
     const std::string* const text = http.headers.find(row.header);
     if (!text) continue;

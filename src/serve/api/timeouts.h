@@ -23,16 +23,17 @@ struct TimeLimits {
 };
 
 /// What the request asks for with the headers x-queue-timeout, x-first-token-timeout and
-/// x-total-timeout, in seconds; for those it lacks, the server's limits. Throws RequestError 422
-/// naming the header whose value is none, or more than the server allows.
-TimeLimits limits_of(const HttpRequest& http, const TimeLimits& server);
+/// x-total-timeout, in seconds; for those it lacks, the server's limits, of which batch work has
+/// none for the queue. Throws RequestError 422 naming the header whose value is none, or more than
+/// the server allows.
+TimeLimits limits_of(const HttpRequest& http, const TimeLimits& server,
+                     RequestClass work = RequestClass::interactive);
 
 /// When a request of these limits is given up while it waits; nothing: never.
 std::optional<std::chrono::steady_clock::time_point> latest_start(const HttpRequest& http,
                                                                   const TimeLimits& limits);
 
-/// Gives what is about to be submitted the rest of its request's limits. Batch work may wait for
-/// its turn as long as it takes, unless the request itself says otherwise. Throws as limits_of.
+/// Gives what is about to be submitted the rest of its request's limits. Throws as limits_of.
 void set_deadlines(GenerateRequest& request, const HttpRequest& http, const TimeLimits& server);
 void set_deadlines(EmbedRequest& request, const HttpRequest& http, const TimeLimits& server);
 

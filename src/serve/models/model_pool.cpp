@@ -36,7 +36,7 @@ Error shutting_down(const ModelCard& card) {
 struct ModelPool::Shared : std::enable_shared_from_this<ModelPool::Shared> {
   struct Waiter {
     std::function<void(std::exception_ptr)> then;
-    SteadyClock::time_point until;
+    SteadyClock::time_point since, until;
   };
   struct Entry {
     std::shared_ptr<const ModelCard> card;
@@ -127,7 +127,7 @@ struct ModelPool::Shared : std::enable_shared_from_this<ModelPool::Shared> {
     std::vector<Entry*> wanted;
     for (Entry& entry : entries)
       if (!entry.waiters.empty()) wanted.push_back(&entry);
-    std::ranges::sort(wanted, {}, [](const Entry* entry) { return entry->waiters.front().until; });
+    std::ranges::sort(wanted, {}, [](const Entry* entry) { return entry->waiters.front().since; });
     for (Entry* const entry : wanted) {
       std::optional<std::vector<std::unique_ptr<ModelHost>>> leaving;
       if (!entry->host) {
@@ -230,7 +230,7 @@ struct ModelPool::Shared : std::enable_shared_from_this<ModelPool::Shared> {
       next = next ? std::min(*next, time) : time;
     };
     for (const Entry& entry : entries) {
-      if (!entry.waiters.empty()) at(entry.waiters.front().until);
+      for (const Waiter& waiter : entry.waiters) at(waiter.until);
       if (entry.idle() && options.unload_after.count() > 0) at(entry.used + options.unload_after);
     }
     return next;
@@ -361,12 +361,15 @@ std::shared_ptr<ModelHost> ModelPool::peek(const ModelCard& card) {
   return shared_->hold(shared_->entry_of(card), false);
 }
 
-void ModelPool::when_loaded(const ModelCard& card, std::function<void(std::exception_ptr)> then) {
+void ModelPool::when_loaded(const ModelCard& card, std::function<void(std::exception_ptr)> then,
+                            std::optional<SteadyClock::time_point> until) {
   {
     const std::lock_guard lock(shared_->mutex);
     Shared::Entry& entry = shared_->entry_of(card);
     if (!shared_->stopping) {
-      entry.waiters.push_back({std::move(then), SteadyClock::now() + shared_->options.patience});
+      const SteadyClock::time_point now = SteadyClock::now();
+      const SteadyClock::time_point patient = now + shared_->options.patience;
+      entry.waiters.push_back({std::move(then), now, std::min(patient, until.value_or(patient))});
       return shared_->wake();
     }
   }

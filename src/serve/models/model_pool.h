@@ -57,8 +57,9 @@ class ModelPool {
   std::shared_ptr<ModelHost> peek(const ModelCard& card);
   /// Has the model loaded and calls `then` with nothing once it is, which may take its lease, or
   /// with why it could not be: busy when others left it no room in time, or when the pool is
-  /// stopped. From the pool's thread or that of stop(), or at once after it.
-  void when_loaded(const ModelCard& card, std::function<void(std::exception_ptr)> then);
+  /// stopped; not after `until`. From the pool's thread or that of stop(), or at once after it.
+  void when_loaded(const ModelCard& card, std::function<void(std::exception_ptr)> then,
+                   std::optional<std::chrono::steady_clock::time_point> until = {});
 
   enum class State { absent, loading, loaded };
   struct Status {

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "serve/api/api.h"
 #include "tests/serve/api/accounted_server.h"
 #include "tests/serve/http/test_server.h"
@@ -96,8 +97,8 @@ TEST_F(ServedKeys, EveryRouteAsksForItsOwnScope) {
       std::ranges::transform(word, word.begin(), [](char c) { return char(c - 'a' + 'A'); });
       for (const auto& [scope, secret] : secrets) {
         RawClient client(address());
-        client.send(word + " " + path + " HTTP/1.1\r\nHost: localhost\r\n" + sent(secret) +
-                    "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}");
+        client.send(concat(word, " ", path, " HTTP/1.1\r\nHost: localhost\r\n", sent(secret),
+                           "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"));
         const RawClient::Reply reply = client.reply();
         const bool refused = needed != "any" && needed != scope;
         EXPECT_EQ(reply.status == 403, refused)

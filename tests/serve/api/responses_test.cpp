@@ -211,6 +211,7 @@ TEST_F(ResponsesApi, RefusesWhatItCannotDo) {
 }
 
 TEST_F(ResponsesApi, AnItemOfNoTypeOrIdIsAMessage) {
+  start();
   json item = {{"type", nullptr}, {"id", nullptr}, {"role", "user"}, {"content", "he he"}};
   EXPECT_EQ(text_of(answer(path, ask({{"input", {item}}}))), text_of(answer(path, ask())));
   item.erase("type");

@@ -153,6 +153,18 @@ TEST_F(Pool, WaitingForRoomEnds) {
   EXPECT_EQ(state(2), State::absent);
 }
 
+TEST_F(Pool, WaitingEndsWhereItsRequestEnds) {
+  start();
+  std::shared_ptr<ModelHost> first = pool->lease(card(0)), second = pool->lease(card(1));
+  Outcome outcome;
+  pool->when_loaded(card(2), outcome.taker(), std::chrono::steady_clock::now() + 20ms);
+  EXPECT_EQ(outcome.wait(), "the models in use leave no room for 'c'; ask again later");
+  first.reset();
+  second.reset();
+  EXPECT_EQ(load(0), "");
+  EXPECT_EQ(state(2), State::absent) << "loaded for nobody";
+}
+
 TEST_F(Pool, AllWhoWaitAreAnsweredByOneLoad) {
   start();
   std::vector<Outcome> outcomes(8);
