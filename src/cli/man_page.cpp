@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/man_page.h"
 
-#include <algorithm>
-
 #include "cli/help.h"
 #include "cli/roff.h"
 #include "cli/setting.h"

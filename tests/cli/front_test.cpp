@@ -47,6 +47,14 @@ TEST(Messages, BothLanguagesHaveTheSameGaps) {
     }
 }
 
+TEST(Messages, ChineseHasOneWordForEachThing) {
+  for (const auto table : {help_messages(), notice_messages()})
+    for (const MessageRow& row : table)
+      for (const std::string_view other : {"词元", "载入", "储存", "目录"})
+        EXPECT_EQ(row.zh.find(other), row.zh.npos)
+            << row.key << " says " << other << "; the words are token, 加载, 存储, 文件夹";
+}
+
 TEST(Front, HelpListsEveryVerbAndExamples) {
   const Outcome all = run_deepseek({{"help"}});
   EXPECT_EQ(all.exit_code, 0);
