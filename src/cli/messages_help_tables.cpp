@@ -361,7 +361,7 @@ constexpr std::array rows{
                "请求排队超过此秒数后放弃（503）；0 表示不限"},
     MessageRow{"flag.first-token-timeout",
                "give up a request without a token of its answer after so long; 0: never",
-               "超过此秒数仍无首个词元时放弃请求；0 表示不限"},
+               "超过此秒数仍无首个 token 时放弃请求；0 表示不限"},
     MessageRow{"flag.total-timeout",
                "give up a request that is not answered after so long; 0: never",
                "超过此秒数仍未完成回答时放弃请求；0 表示不限"},
