@@ -20,19 +20,26 @@ json integer(int64_t least, int64_t most) {
 json word(const std::vector<std::string>& words) { return {{"type", "string"}, {"enum", words}}; }
 json text() { return {{"type", "string"}, {"pattern", plain_text_pattern}}; }
 
-QueryNote model_query() {
+ParameterNote model_query() {
   return {"model", "Which model; the first one when it is left out.", text()};
 }
 
-std::vector<QueryNote> list_query(std::vector<QueryNote> more = {}) {
+std::vector<ParameterNote> list_query(std::vector<ParameterNote> more = {}) {
   more.push_back({"after", "The id that the page before this one ended with.", text()});
   more.push_back({"limit", "Entries of a page; 100 when it is left out.", integer(1, 999)});
   more.push_back({"order", "The latest first.", word({"desc"})});
   return more;
 }
 
-/// Of what a model computes: the model, money, idempotency, streams that go on, rates.
-const std::vector<int> model_failures{402, 404, 409, 410, 429};
+std::vector<ParameterNote> time_limits() {
+  const json seconds = {{"type", "number"}, {"exclusiveMinimum", 0}, {"maximum", 86400}};
+  return {{"x-queue-timeout", "Seconds to wait for its turn at most.", seconds, "header"},
+          {"x-first-token-timeout", "Seconds to the first token at most.", seconds, "header"},
+          {"x-total-timeout", "Seconds to the end of the answer at most.", seconds, "header"}};
+}
+
+/// Of what a model computes: the model, money, idempotency, streams that go on, rates, time.
+const std::vector<int> model_failures{402, 404, 409, 410, 429, 504};
 /// Of what only names a model.
 const std::vector<int> name_failures{404};
 /// Of files and batches.
@@ -42,18 +49,23 @@ const std::vector<int> entry_failures{404, 501};
 void add_dialects(Notes& notes) {
   notes["POST /chat/completions"] = {
       .replies = {{"ChatReply"}, {.schema = "ChatChunk", .media = events, .ends_with_done = true}},
-      .failures = model_failures};
+      .failures = model_failures,
+      .parameters = time_limits()};
   notes["POST /completions"] = {
       .replies = {{"CompletionReply"},
                   {.schema = "CompletionChunk", .media = events, .ends_with_done = true}},
-      .failures = model_failures};
-  notes["POST /embeddings"] = {.replies = {{"EmbeddingReply"}}, .failures = model_failures};
+      .failures = model_failures,
+      .parameters = time_limits()};
+  notes["POST /embeddings"] = {
+      .replies = {{"EmbeddingReply"}}, .failures = model_failures, .parameters = time_limits()};
   notes["POST /messages"] = {.replies = {{"MessagesReply"}, {"MessagesEvent", events}},
-                             .failures = model_failures};
+                             .failures = model_failures,
+                             .parameters = time_limits()};
   notes["POST /messages/count_tokens"] = {.replies = {{"CountTokensReply"}},
                                           .failures = name_failures};
   notes["POST /responses"] = {.replies = {{"ResponsesReply"}, {"ResponsesEvent", events}},
-                              .failures = model_failures};
+                              .failures = model_failures,
+                              .parameters = time_limits()};
   notes["POST /responses/input_tokens"] = {.replies = {{"InputTokensReply"}},
                                            .failures = name_failures};
   notes["GET /responses/{id}"] = {.replies = {{"ResponsesReply"}}, .failures = {404}};
@@ -61,15 +73,18 @@ void add_dialects(Notes& notes) {
   notes["GET /responses/{id}/input_items"] = {
       .replies = {{"InputItemsReply"}},
       .failures = {404, 422},
-      .query = {{"limit", "Items of a page; 20 when it is left out.", integer(1, 100)},
-                {"order", "desc when it is left out.", word({"asc", "desc"})},
-                {"after", "The item that the page before this one ended with.", text()}}};
+      .parameters = {{"limit", "Items of a page; 20 when it is left out.", integer(1, 100)},
+                     {"order", "desc when it is left out.", word({"asc", "desc"})},
+                     {"after", "The item that the page before this one ended with.", text()}}};
   notes["POST /api/chat"] = {.replies = {{"OllamaChatReply"}, {"OllamaChatReply", lines}},
-                             .failures = model_failures};
+                             .failures = model_failures,
+                             .parameters = time_limits()};
   notes["POST /api/generate"] = {
       .replies = {{"OllamaGenerateReply"}, {"OllamaGenerateReply", lines}},
-      .failures = model_failures};
-  notes["POST /api/embed"] = {.replies = {{"OllamaEmbedReply"}}, .failures = model_failures};
+      .failures = model_failures,
+      .parameters = time_limits()};
+  notes["POST /api/embed"] = {
+      .replies = {{"OllamaEmbedReply"}}, .failures = model_failures, .parameters = time_limits()};
   notes["GET /api/tags"] = {.replies = {{"OllamaTagsReply"}}};
   notes["GET /api/ps"] = {.replies = {{"OllamaRunningReply"}}};
   notes["POST /api/show"] = {.replies = {{"OllamaShowReply"}}, .failures = name_failures};
@@ -86,7 +101,7 @@ void add_models_and_tokens(Notes& notes) {
   notes["POST /detokenize"] = {.replies = {{"DetokenizeReply"}}, .failures = name_failures};
   notes["POST /apply-template"] = {.replies = {{"TemplateReply"}}, .failures = name_failures};
   notes["GET /tokenizer_info"] = {
-      .replies = {{"TokenizerReply"}}, .failures = name_failures, .query = {model_query()}};
+      .replies = {{"TokenizerReply"}}, .failures = name_failures, .parameters = {model_query()}};
 }
 
 void add_files_and_batches(Notes& notes) {
@@ -95,13 +110,13 @@ void add_files_and_batches(Notes& notes) {
   notes["GET /files"] = {
       .replies = {{"FilesReply"}},
       .failures = {404, 422, 501},
-      .query = list_query({{"purpose", "Files of this purpose alone.", text()}})};
+      .parameters = list_query({{"purpose", "Files of this purpose alone.", text()}})};
   notes["GET /files/{file_id}"] = {.replies = {{"FileReply"}}, .failures = entry_failures};
   notes["GET /files/{file_id}/content"] = {.replies = {{"", bytes}}, .failures = entry_failures};
   notes["DELETE /files/{file_id}"] = {.replies = {{"DeletedReply"}}, .failures = entry_failures};
   notes["POST /batches"] = {.replies = {{"BatchReply"}}, .failures = entry_failures};
   notes["GET /batches"] = {
-      .replies = {{"BatchesReply"}}, .failures = {404, 422, 501}, .query = list_query()};
+      .replies = {{"BatchesReply"}}, .failures = {404, 422, 501}, .parameters = list_query()};
   notes["GET /batches/{batch_id}"] = {.replies = {{"BatchReply"}}, .failures = entry_failures};
   notes["POST /batches/{batch_id}/cancel"] = {.replies = {{"BatchReply"}},
                                               .failures = {404, 409, 501}};
@@ -114,7 +129,7 @@ void add_page(Notes& notes) {
   notes["GET /web/session"] = {.replies = {{"SessionReply"}}};
   notes["GET /web/chats"] = {
       .replies = {{"PageChatsReply"}},
-      .query = {{"after", "The chat that the page before this one ended with.", text()}}};
+      .parameters = {{"after", "The chat that the page before this one ended with.", text()}}};
   notes["POST /web/chats"] = {.replies = {{.schema = "PageChatReply", .status = 201}},
                               .failures = {409}};
   notes["DELETE /web/chats"] = {.replies = {{"RemovedReply"}}};
@@ -123,17 +138,19 @@ void add_page(Notes& notes) {
   notes["DELETE /web/chats/{chat}"] = {.replies = {{"RemovedReply"}}, .failures = {404}};
   notes["POST /web/chats/{chat}/messages"] = {
       .replies = {{.schema = "PageMessageReply", .status = 201}}, .failures = {404, 409}};
-  notes["GET /web/search"] = {.replies = {{"SearchReply"}},
-                              .query = {{"q", "Words that a message or title holds.", text()}}};
+  notes["GET /web/search"] = {
+      .replies = {{"SearchReply"}},
+      .parameters = {{"q", "Words that a message or title holds.", text()}}};
   notes["POST /web/chats/{chat}/answers"] = {.replies = {{"PageAnswerEvent", events}},
-                                             .failures = {402, 404, 409, 429}};
+                                             .failures = {402, 404, 409, 429, 504},
+                                             .parameters = time_limits()};
   notes["GET /web/answers/{answer}"] = {.replies = {{"PageAnswerEvent", events}},
                                         .failures = {404, 410}};
   notes["POST /web/answers/{answer}/stop"] = {.replies = {{"StoppingReply"}}, .failures = {404}};
   notes["GET /web/operator"] = {
       .replies = {{"OperatorReply"}},
       .failures = {422},
-      .query = {{"days", "Days of spending; 30 when it is left out.", integer(1, 366)}}};
+      .parameters = {{"days", "Days of spending; 30 when it is left out.", integer(1, 366)}}};
 }
 
 void add_operations(Notes& notes) {

@@ -39,6 +39,15 @@ json finish_reasons() {
 
 json scores() { return or_null(record({{"content", list(ref("TokenScore"))}})); }
 
+/// What `return_progress` adds to events before the first token.
+json progress_terms() {
+  return {{"queue_position", whole()},
+          {"prompt_progress", record({{"total", whole()},
+                                      {"cache", whole()},
+                                      {"processed", whole()},
+                                      {"time_ms", number()}})}};
+}
+
 void add_chat(SchemaSet& schemas) {
   json score = token_fields();
   score["top_logprobs"] = list(record(token_fields()));
@@ -68,22 +77,21 @@ void add_chat(SchemaSet& schemas) {
                                              {"content", or_null(text())},
                                              {"reasoning_content", text()},
                                              {"tool_calls", list(call_delta)}});
-  const json progress = record(
-      {{"total", whole()}, {"cache", whole()}, {"processed", whole()}, {"time_ms", number()}});
-  schemas.add(
-      "ChatChunk",
-      record({{"id", text()},
-              {"object", only("chat.completion.chunk")},
-              {"created", whole()},
-              {"model", text()},
-              {"system_fingerprint", text()},
-              {"choices", list(record({{"index", whole()},
-                                       {"delta", delta},
-                                       {"logprobs", scores()},
-                                       {"finish_reason", or_null(finish_reasons())}}))}},
-             {{"usage", or_null(any_of({ref("Usage"), record({{"completion_tokens", whole()}})}))},
-              {"prompt_progress", progress},
-              {"timings", ref("Timings")}}));
+  json more = progress_terms();
+  more.update(
+      json{{"usage", or_null(any_of({ref("Usage"), record({{"completion_tokens", whole()}})}))},
+           {"timings", ref("Timings")}});
+  schemas.add("ChatChunk",
+              record({{"id", text()},
+                      {"object", only("chat.completion.chunk")},
+                      {"created", whole()},
+                      {"model", text()},
+                      {"system_fingerprint", text()},
+                      {"choices", list(record({{"index", whole()},
+                                               {"delta", delta},
+                                               {"logprobs", scores()},
+                                               {"finish_reason", or_null(finish_reasons())}}))}},
+                     more));
 }
 
 /// The beginning of a reply and of each event of a completion.
@@ -110,8 +118,9 @@ void add_completions(SchemaSet& schemas) {
   schemas.add("CompletionReply", record(std::move(whole_reply)));
   const json counts = record(
       {{"prompt_tokens", whole()}, {"completion_tokens", whole()}, {"total_tokens", whole()}});
-  schemas.add("CompletionChunk", record(completion_fields(or_null(finish_reasons())),
-                                        {{"usage", any_of({ref("Usage"), counts})}}));
+  json more = progress_terms();
+  more.update(json{{"prompt_index", whole()}, {"usage", any_of({ref("Usage"), counts})}});
+  schemas.add("CompletionChunk", record(completion_fields(or_null(finish_reasons())), more));
 }
 
 void add_embeddings(SchemaSet& schemas) {

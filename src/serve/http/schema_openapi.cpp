@@ -37,6 +37,7 @@ constexpr std::array status_texts{
     StatusText{500, "The server failed; its log has the reason under the request's id."},
     StatusText{501, "This server was started without what this needs."},
     StatusText{503, "The server is not ready, or has too much to do; try again later."},
+    StatusText{504, "The request's time was over before it was answered."},
 };
 
 const char* text_of(int status) {
@@ -106,9 +107,9 @@ class Writer {
     if (!note) fail_route(route, "has no note");
     Json page{{"operationId", operation_id(route)}};
     if (!route.options.summary.empty()) page["summary"] = route.options.summary;
-    for (const QueryNote& one : note->query)
+    for (const ParameterNote& one : note->parameters)
       parameters.push_back({{"name", one.name},
-                            {"in", "query"},
+                            {"in", one.place},
                             {"description", one.description},
                             {"schema", one.schema}});
     if (!parameters.empty()) page["parameters"] = std::move(parameters);

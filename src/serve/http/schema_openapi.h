@@ -28,10 +28,11 @@ struct ReplyNote {
 /// Of text in paths and queries: no control characters.
 inline constexpr const char* plain_text_pattern = "^[^\\x00-\\x1f\\x7f]*$";
 
-/// A parameter of the query, which may be left out.
-struct QueryNote {
+/// A parameter, which may be left out.
+struct ParameterNote {
   std::string name, description;
   nlohmann::json schema;
+  const char* place = "query";  // or "header"
 };
 
 /// What a route's own options do not say of it.
@@ -40,7 +41,7 @@ struct RouteNote {
   /// Beside those that every route has: 400, 403, 408, 413, 415, 431, 500, 503; with a scope 401;
   /// with a body 422.
   std::vector<int> failures = {};
-  std::vector<QueryNote> query = {};
+  std::vector<ParameterNote> parameters = {};
   std::string form = {};  // the schema of its multipart/form-data body
 };
 

@@ -39,6 +39,19 @@ TEST_F(OpenApi, TellsEveryRoute) {
   EXPECT_GE(operations, 70U);
 }
 
+TEST_F(OpenApi, TellsTheTimeLimitsOfWhatAModelComputes) {
+  const json paths = got("/openapi.json")["paths"];
+  for (const char* path : {"/v1/chat/completions", "/v1/messages", "/v1/embeddings", "/api/chat"}) {
+    const json& operation = paths[path]["post"];
+    EXPECT_TRUE(operation["responses"].contains("504")) << path;
+    std::string headers;
+    for (const json& one : operation["parameters"])
+      if (one["in"] == "header") headers += one["name"].get<std::string>() + " ";
+    EXPECT_EQ(headers, "x-queue-timeout x-first-token-timeout x-total-timeout ") << path;
+  }
+  EXPECT_FALSE(paths["/tokenize"]["post"]["responses"].contains("504"));
+}
+
 TEST_F(OpenApi, PlainRepliesFitTheirSchemas) {
   const std::pair<const char*, const char*> pages[] = {
       {"/health", "ProbeReply"},         {"/ready", "ProbeReply"},

@@ -150,7 +150,7 @@ TEST(Schema, OpenApiIsTheTableOfRoutes) {
   router.add({"GET", "/v1/models/{model*}", Access::open(),
               answering([](const HttpRequest&) { return HttpReply{}; })});
   const RouteNote note{.replies = {{"Message"}},
-                       .query = {{"limit", "So many.", {{"type", "integer"}}}},
+                       .parameters = {{"limit", "So many.", {{"type", "integer"}}}},
                        .form = "Chat"};
   const Json document =
       openapi_document(router, chat_schemas(), same_note(note), {"t", "1", "d", "/p"});
