@@ -47,6 +47,7 @@ Json formats_of(const WeightAccount& account) {
     sum.packed_bytes += use.packed_bytes;
   }
   std::vector<Json> rows;
+  rows.reserve(sums.size());
   for (const auto& [formats, sum] : sums)
     rows.push_back({{"format", format_info(formats.first).name},
                     {"computed", format_info(formats.second).name},
