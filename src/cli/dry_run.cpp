@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <iomanip>
 #include <map>
-#include <set>
 #include <sstream>
 
 #include "cli/machine_speed.h"
@@ -36,7 +35,7 @@ std::string number_text(double value, int digits = 1) {
 
 std::string bytes_text(const Json& bytes) { return size_text(bytes.get<uint64_t>()); }
 
-/// Weights by how they are stored and computed, most bytes first.
+/// Weights by how they are stored and computed, most bytes of the file first.
 Json formats_of(const WeightAccount& account) {
   std::map<std::pair<Format, Format>, WeightUse> sums;
   for (const WeightUse& use : account.uses) {
@@ -56,7 +55,7 @@ Json formats_of(const WeightAccount& account) {
                     {"mapped_bytes", sum.mapped_bytes},
                     {"packed_bytes", sum.packed_bytes}});
   std::ranges::stable_sort(rows, [](const Json& a, const Json& b) {
-    return a["values"].get<int64_t>() > b["values"].get<int64_t>();
+    return a["file_bytes"].get<int64_t>() > b["file_bytes"].get<int64_t>();
   });
   return rows;
 }
@@ -77,32 +76,6 @@ Json kernels_of(const WeightAccount& account, const ModelConfig& config) {
   for (const auto& [family, variant] : chosen)
     rows.push_back({{"family", family}, {"variant", variant}});
   return rows;
-}
-
-/// What a person can do about a model that does not simply fit, in the console's language.
-Json remedies_of(const Fit& fit, const TextModelOptions& options, const Console& console) {
-  Json remedies = Json::array();
-  if (fit.verdict == Verdict::fits) return remedies;
-  const int64_t available = fit.memory.available_bytes;
-  const bool weights_fit = fit.weights.placement != Placement::mapped &&
-                           fit.total_bytes() - fit.cache.bytes <= available;
-  if (options.precision == Precision::f32) remedies.push_back(console.say("fit.use_native"));
-  if (fit.verdict == Verdict::too_large && fit.longest_context > 0 &&
-      fit.longest_context < fit.cache.context_length)
-    remedies.push_back(console.say("fit.shorter", fit.longest_context));
-  else if (fit.verdict == Verdict::too_large && fit.longest_context > 0)
-    remedies.push_back(console.say("fit.smaller_cache"));
-  if (weights_fit) return remedies;
-  int64_t values = 0;
-  for (const WeightUse& use : fit.weights.uses) values += use.values;
-  const int64_t others =
-      fit.total_bytes() - fit.weights.packed_bytes -
-      (fit.weights.placement == Placement::mapped ? 0 : fit.weights.mapped_bytes);
-  const double bits = 8.0 * double(available - others) / double(values);
-  if (bits >= 1.5) remedies.push_back(console.say("fit.fewer_bits", number_text(bits)));
-  remedies.push_back(
-      console.say("fit.more_memory", size_text(uint64_t(fit.native_bytes + others))));
-  return remedies;
 }
 
 Json speed_of(const std::optional<PredictedSpeed>& speed, int64_t tokens) {
@@ -180,6 +153,32 @@ void print(const Json& page, const Json& machine, Console& console) {
 }
 
 }  // namespace
+
+std::vector<std::string> remedies_of(const Fit& fit, const TextModelOptions& options,
+                                     const Console& console) {
+  std::vector<std::string> remedies;
+  if (fit.verdict == Verdict::fits) return remedies;
+  const int64_t available = fit.memory.available_bytes;
+  const bool weights_fit = fit.weights.placement != Placement::mapped &&
+                           fit.total_bytes() - fit.cache.bytes <= available;
+  if (options.precision == Precision::f32) remedies.push_back(console.say("fit.use_native"));
+  if (fit.verdict == Verdict::too_large && fit.longest_context > 0)
+    remedies.push_back(fit.longest_context < fit.cache.context_length
+                           ? console.say("fit.shorter", fit.longest_context)
+                           : console.say("fit.smaller_cache"));
+  // Beside weights that leave no room for a page of cache, no context helps.
+  if (weights_fit && fit.longest_context > 0) return remedies;
+  int64_t values = 0;
+  for (const WeightUse& use : fit.weights.uses) values += use.values;
+  const int64_t others =
+      fit.total_bytes() - fit.weights.packed_bytes -
+      (fit.weights.placement == Placement::mapped ? 0 : fit.weights.mapped_bytes);
+  const double bits = 8.0 * double(available - others) / double(values);
+  if (bits >= 1.5) remedies.push_back(console.say("fit.fewer_bits", number_text(bits)));
+  remedies.push_back(
+      console.say("fit.more_memory", size_text(uint64_t(fit.native_bytes + others))));
+  return remedies;
+}
 
 void dry_run(const std::vector<DryRunModel>& models, const TextModelOptions& options,
              std::optional<int64_t> budget_bytes, Console& console) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/divide.h"
 #include "kernels/linear_layout.h"
 #include "kernels/linear_variants.h"
 #include "kernels/scalar/panel_block.h"
@@ -103,8 +104,6 @@ T read(const std::byte* panel, int64_t index) {
   std::memcpy(&value, panel + index * int64_t{sizeof(T)}, sizeof(T));
   return value;
 }
-
-int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
 

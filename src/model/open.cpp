@@ -91,9 +91,9 @@ void check_activation_bits(const CheckpointFiles& files, int bits) {
     for (const GgufTensor& tensor : files.gguf->tensors())
       if (multiplies_integers(tensor.format)) return;
   fail(ErrorKind::invalid_input,
-       "--precision int8: expected a model whose matrices lie in blocks "
+       "precision int8: expected a model whose matrices lie in blocks "
        "of integers, got ",
-       files.path.string(), ", which has none; use --precision native, or convert it to Q8_0");
+       files.path.string(), ", which has none; use precision native, or convert it to Q8_0");
 }
 
 OpenedModel open_model(const CheckpointFiles& files, const OpenOptions& options) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <unordered_set>
 
+#include "core/divide.h"
 #include "formats/checkpoint.h"
 #include "model/gguf_names.h"
 #include "model/parameters.h"
@@ -14,8 +15,6 @@ namespace deepseek {
 namespace {
 
 using Part = WeightUse::Part;
-
-int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 std::optional<Format> format_of(DType dtype) {
   if (dtype == DType::e4m3) return Format::fp8;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/divide.h"
 #include "core/thread_pool.h"
 #include "kernels/linear.h"
 #include "ops/linear.h"
@@ -105,8 +106,6 @@ struct Plan {
     return fresh;
   }
 };
-
-int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 int64_t x_row(const LinearJob& job, int64_t r) { return job.x_rows ? job.x_rows[r] : r; }
 

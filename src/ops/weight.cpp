@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/divide.h"
 #include "core/thread_pool.h"
 #include "kernels/dequantize.h"
 #include "kernels/linear.h"
@@ -16,8 +17,6 @@ namespace {
 using kernels::panel_width;
 
 constexpr int64_t packing_run = int64_t{8} << 20;  // bytes of panels
-
-int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 void check_scales(int64_t rows, int64_t cols, const BlockScales& scales) {
   if (scales.block_rows < 1 || scales.block_cols < 1)

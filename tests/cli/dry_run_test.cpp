@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cli/dry_run.h"
+
 #include <gtest/gtest.h>
 
 #include "core/json.h"
+#include "core/text.h"
 #include "tests/cli/json_schema.h"
 #include "tests/cli/run_deepseek.h"
 #include "tests/cli/tiny_model.h"
@@ -86,6 +89,24 @@ TEST_F(DryRun, SaysWhatToDoAboutACacheThatDoesNotFit) {
   EXPECT_EQ(row.at("verdict"), "too_large");
   ASSERT_EQ(row.at("remedies").size(), 1u);
   EXPECT_EQ(row.at("remedies").at(0), "give it a smaller --cache-bytes");
+}
+
+TEST_F(DryRun, NamesARemedyWhereWeightsLeaveNoRoomForACache) {
+  const CheckpointFiles files = CheckpointFiles::open(model);
+  TextModelOptions options;
+  options.context = 128;
+  options.cache_bytes = 0;
+  const auto fit_in = [&](int64_t available_bytes) {
+    return examine_fit(files, files.read_config(), options, {available_bytes, available_bytes});
+  };
+  const Fit roomy = fit_in(int64_t{1} << 40);
+  const Fit fit = fit_in(roomy.total_bytes() - roomy.cache.bytes + roomy.cache.token_bytes);
+  ASSERT_EQ(fit.verdict, Fit::Verdict::too_large);
+  ASSERT_EQ(fit.longest_context, 0);
+  const std::vector<std::string> remedies = remedies_of(fit, options, Console(Language::en, false));
+  ASSERT_FALSE(remedies.empty());
+  EXPECT_EQ(remedies.back(), concat("with ", size_text(uint64_t(fit.total_bytes())),
+                                    " of free memory this file fits"));
 }
 
 TEST_F(DryRun, RefusesWhatOpeningWould) {

@@ -4,10 +4,13 @@
 #include <map>
 #include <memory>
 
+#include "serve/api/reply_terms.h"
+
 namespace deepseek::serve {
 namespace {
 
 using nlohmann::json;
+using reply_terms::word;
 using Notes = std::map<std::string, RouteNote, std::less<>>;
 
 constexpr const char* events = "text/event-stream";
@@ -17,7 +20,6 @@ constexpr const char* bytes = "application/octet-stream";
 json integer(int64_t least, int64_t most) {
   return {{"type", "integer"}, {"minimum", least}, {"maximum", most}};
 }
-json word(const std::vector<std::string>& words) { return {{"type", "string"}, {"enum", words}}; }
 json text() { return {{"type", "string"}, {"pattern", plain_text_pattern}}; }
 
 ParameterNote model_query() {

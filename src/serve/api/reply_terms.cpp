@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/api/reply_terms.h"
 
+#include "serve/http/schema_openapi.h"
+
 namespace deepseek::serve::reply_terms {
 
 using nlohmann::json;
@@ -27,11 +29,8 @@ json or_null(json schema) {
 json any_of(const std::vector<json>& schemas) { return {{"anyOf", schemas}}; }
 json ref(const std::string& name) { return {{"$ref", "#/components/schemas/" + name}}; }
 
-json record(json fields, json optional) {
-  json required = json::array();
-  for (const auto& [name, schema] : fields.items()) required.push_back(name);
-  fields.update(optional);
-  return {{"type", "object"}, {"properties", std::move(fields)}, {"required", std::move(required)}};
+json record(json fields, const json& optional) {
+  return record_schema(std::move(fields), optional);
 }
 
 json list_page(json items) {

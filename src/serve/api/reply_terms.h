@@ -23,7 +23,8 @@ nlohmann::json any_of(const std::vector<nlohmann::json>& schemas);
 /// Another schema of the set.
 nlohmann::json ref(const std::string& name);
 /// An object with these fields, each of them always there but for the optional ones.
-nlohmann::json record(nlohmann::json fields, nlohmann::json optional = nlohmann::json::object());
+nlohmann::json record(nlohmann::json fields,
+                      const nlohmann::json& optional = nlohmann::json::object());
 /// A page of a longer list: {"object","data","first_id","last_id","has_more"}.
 nlohmann::json list_page(nlohmann::json items);
 

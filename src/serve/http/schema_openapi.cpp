@@ -207,26 +207,28 @@ class Writer {
   Json failures_ = Json::object();
 };
 
-Json record(Json fields) {
-  Json required = Json::array();
-  for (const auto& [name, schema] : fields.items()) required.push_back(name);
-  return {{"type", "object"}, {"properties", std::move(fields)}, {"required", required}};
-}
-
 /// The bodies of errors, as error_body() writes them.
 void add_error_schemas(Json& schemas) {
   const Json text{{"type", "string"}}, text_or_null{{"type", {"string", "null"}}};
-  schemas["Error"] = record({{"error", record({{"message", text},
-                                               {"type", text},
-                                               {"param", text_or_null},
-                                               {"code", text_or_null}})}});
-  schemas["AnthropicError"] = record({{"type", Json{{"const", "error"}}},
-                                      {"error", record({{"type", text}, {"message", text}})},
-                                      {"request_id", text_or_null}});
-  schemas["OllamaError"] = record({{"error", text}});
+  schemas["Error"] = record_schema({{"error", record_schema({{"message", text},
+                                                             {"type", text},
+                                                             {"param", text_or_null},
+                                                             {"code", text_or_null}})}});
+  schemas["AnthropicError"] =
+      record_schema({{"type", Json{{"const", "error"}}},
+                     {"error", record_schema({{"type", text}, {"message", text}})},
+                     {"request_id", text_or_null}});
+  schemas["OllamaError"] = record_schema({{"error", text}});
 }
 
 }  // namespace
+
+Json record_schema(Json fields, const Json& optional) {
+  Json required = Json::array();
+  for (const auto& [name, schema] : fields.items()) required.push_back(name);
+  fields.update(optional);
+  return {{"type", "object"}, {"properties", std::move(fields)}, {"required", std::move(required)}};
+}
 
 Json openapi_document(const Router& router, const SchemaSet& schemas, const RouteNotes& notes,
                       const ApiInfo& info) {

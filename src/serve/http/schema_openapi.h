@@ -48,6 +48,10 @@ struct RouteNote {
 /// The note of a route; null: there is none.
 using RouteNotes = std::function<const RouteNote*(const Route&)>;
 
+/// The schema of an object with these fields, each of them always there but for the optional ones.
+nlohmann::json record_schema(nlohmann::json fields,
+                             const nlohmann::json& optional = nlohmann::json::object());
+
 /// The OpenAPI 3.1 document of a table of routes. Throws internal for a route without a note, or
 /// with a schema that is not there.
 nlohmann::json openapi_document(const Router& router, const SchemaSet& schemas,

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/divide.h"
 #include "core/error.h"
 
 namespace deepseek::store {
@@ -12,8 +13,6 @@ constexpr int64_t minute_ms = 60'000;
 // Nobody knows when one of the running requests ends; SDKs take this as a polite pause.
 constexpr int64_t concurrency_retry_ms = 1000;
 constexpr int64_t largest_token_request = int64_t{1} << 40;
-
-int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
 
 }  // namespace
 
@@ -40,12 +39,12 @@ void RateLimiter::fill(Bucket& bucket, int64_t limit, int64_t now_ms) {
 LimitState RateLimiter::state_of(const Bucket& bucket) {
   const int64_t missing = bucket.limit * minute_ms - bucket.level;
   return {bucket.limit, std::max<int64_t>(0, bucket.level / minute_ms),
-          ceil_div(missing, bucket.limit)};
+          divide_up(missing, bucket.limit)};
 }
 
 int64_t RateLimiter::wait_ms(const Bucket& bucket, int64_t amount) {
   const int64_t missing = amount * minute_ms - bucket.level;
-  return missing <= 0 ? 0 : ceil_div(missing, bucket.limit);
+  return missing <= 0 ? 0 : divide_up(missing, bucket.limit);
 }
 
 void RateLimiter::refresh(Account& account, const Limits& limits, int64_t now_ms) const {
