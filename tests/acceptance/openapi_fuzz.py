@@ -20,7 +20,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from server import Server, Store
 
 HERE = pathlib.Path(__file__).parent
-SCOPES = ["--scope", "chat", "--scope", "history", "--scope", "admin"]
+SCOPES = [word for scope in ("chat", "embeddings", "responses", "files", "batches", "history", "admin")
+          for word in ("--scope", scope)]
 CONTEXT = 768  # tokens: no answer is long
 
 

@@ -167,7 +167,7 @@ class Writer {
   Json reply_schema(const ReplyNote& note, const Route& route) const {
     if (note.schema.empty())
       return note.media.starts_with("text/") ? Json{{"type", "string"}} : Json::object();
-    const Json schema = known(note.schema, route);
+    Json schema = known(note.schema, route);
     if (note.media == "application/x-ndjson") return {{"type", "array"}, {"items", schema}};
     if (note.media != "text/event-stream") return schema;
     Json data{{"type", "string"}, {"contentMediaType", "application/json"}};
