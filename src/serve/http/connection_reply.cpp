@@ -241,8 +241,9 @@ void Connection::write_more() {
 
 void Connection::finish_request() {
   record(status_);
-  const bool handing_over = core_.draining && core_.config.reuse_port && input_.empty();
-  if (!keep_connection_ || core_.stopping || handing_over) return linger();
+  // As drain() closes those that it finds idle.
+  const bool drained = core_.draining && input_.empty();
+  if (!keep_connection_ || core_.stopping || drained) return linger();
   next_request();
 }
 
