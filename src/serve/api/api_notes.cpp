@@ -33,11 +33,21 @@ std::vector<ParameterNote> list_query(std::vector<ParameterNote> more = {}) {
   return more;
 }
 
-std::vector<ParameterNote> time_limits() {
-  const json seconds = {{"type", "number"}, {"exclusiveMinimum", 0}, {"maximum", 86400}};
-  return {{"x-queue-timeout", "Seconds to wait for its turn at most.", seconds, "header"},
-          {"x-first-token-timeout", "Seconds to the first token at most.", seconds, "header"},
-          {"x-total-timeout", "Seconds to the end of the answer at most.", seconds, "header"}};
+/// The headers of what a model computes. What they take in the schema's range is taken.
+std::vector<ParameterNote> time_headers(const TimeLimits& limits) {
+  const auto header = [](const char* name, const char* description,
+                         std::chrono::milliseconds limit) {
+    return ParameterNote{name,
+                         description,
+                         {{"type", "number"},
+                          {"minimum", 0.001},
+                          {"maximum", double(longest_time(limit).count()) / 1000}},
+                         "header"};
+  };
+  return {
+      header("x-queue-timeout", "Seconds to wait for its turn at most.", limits.queue),
+      header("x-first-token-timeout", "Seconds to the first token at most.", limits.first_token),
+      header("x-total-timeout", "Seconds to the end of the answer at most.", limits.total)};
 }
 
 /// Of what a model computes: the model, money, idempotency, streams that go on, rates, time.
@@ -48,26 +58,26 @@ const std::vector<int> name_failures{404};
 const std::vector<int> store_failures{501};
 const std::vector<int> entry_failures{404, 501};
 
-void add_dialects(Notes& notes) {
+void add_dialects(Notes& notes, const std::vector<ParameterNote>& times) {
   notes["POST /chat/completions"] = {
       .replies = {{"ChatReply"}, {.schema = "ChatChunk", .media = events, .ends_with_done = true}},
       .failures = model_failures,
-      .parameters = time_limits()};
+      .parameters = times};
   notes["POST /completions"] = {
       .replies = {{"CompletionReply"},
                   {.schema = "CompletionChunk", .media = events, .ends_with_done = true}},
       .failures = model_failures,
-      .parameters = time_limits()};
+      .parameters = times};
   notes["POST /embeddings"] = {
-      .replies = {{"EmbeddingReply"}}, .failures = model_failures, .parameters = time_limits()};
+      .replies = {{"EmbeddingReply"}}, .failures = model_failures, .parameters = times};
   notes["POST /messages"] = {.replies = {{"MessagesReply"}, {"MessagesEvent", events}},
                              .failures = model_failures,
-                             .parameters = time_limits()};
+                             .parameters = times};
   notes["POST /messages/count_tokens"] = {.replies = {{"CountTokensReply"}},
                                           .failures = name_failures};
   notes["POST /responses"] = {.replies = {{"ResponsesReply"}, {"ResponsesEvent", events}},
                               .failures = model_failures,
-                              .parameters = time_limits()};
+                              .parameters = times};
   notes["POST /responses/input_tokens"] = {.replies = {{"InputTokensReply"}},
                                            .failures = name_failures};
   notes["GET /responses/{id}"] = {.replies = {{"ResponsesReply"}}, .failures = {404}};
@@ -80,13 +90,13 @@ void add_dialects(Notes& notes) {
                      {"after", "The item that the page before this one ended with.", text()}}};
   notes["POST /api/chat"] = {.replies = {{"OllamaChatReply"}, {"OllamaChatReply", lines}},
                              .failures = model_failures,
-                             .parameters = time_limits()};
+                             .parameters = times};
   notes["POST /api/generate"] = {
       .replies = {{"OllamaGenerateReply"}, {"OllamaGenerateReply", lines}},
       .failures = model_failures,
-      .parameters = time_limits()};
+      .parameters = times};
   notes["POST /api/embed"] = {
-      .replies = {{"OllamaEmbedReply"}}, .failures = model_failures, .parameters = time_limits()};
+      .replies = {{"OllamaEmbedReply"}}, .failures = model_failures, .parameters = times};
   notes["GET /api/tags"] = {.replies = {{"OllamaTagsReply"}}};
   notes["GET /api/ps"] = {.replies = {{"OllamaRunningReply"}}};
   notes["POST /api/show"] = {.replies = {{"OllamaShowReply"}}, .failures = name_failures};
@@ -124,7 +134,7 @@ void add_files_and_batches(Notes& notes) {
                                               .failures = {404, 409, 501}};
 }
 
-void add_page(Notes& notes) {
+void add_page(Notes& notes, const std::vector<ParameterNote>& times) {
   notes["GET /"] = {.replies = {{"", "text/html"}, {.media = "", .status = 304}}};
   notes["GET /assets/{name}"] = {.replies = {{"", "*/*"}, {.media = "", .status = 304}},
                                  .failures = {404}};
@@ -145,7 +155,7 @@ void add_page(Notes& notes) {
       .parameters = {{"q", "Words that a message or title holds.", text()}}};
   notes["POST /web/chats/{chat}/answers"] = {.replies = {{"PageAnswerEvent", events}},
                                              .failures = {402, 404, 409, 429, 504},
-                                             .parameters = time_limits()};
+                                             .parameters = times};
   notes["GET /web/answers/{answer}"] = {.replies = {{"PageAnswerEvent", events}},
                                         .failures = {404, 410}};
   notes["POST /web/answers/{answer}/stop"] = {.replies = {{"StoppingReply"}}, .failures = {404}};
@@ -177,12 +187,13 @@ std::string key_of(const Route& route) {
 
 }  // namespace
 
-RouteNotes api_notes() {
+RouteNotes api_notes(const TimeLimits& limits) {
   const auto notes = std::make_shared<Notes>();
-  add_dialects(*notes);
+  const std::vector<ParameterNote> times = time_headers(limits);
+  add_dialects(*notes, times);
   add_models_and_tokens(*notes);
   add_files_and_batches(*notes);
-  add_page(*notes);
+  add_page(*notes, times);
   add_operations(*notes);
   return [notes](const Route& route) -> const RouteNote* {
     const auto found = notes->find(key_of(route));

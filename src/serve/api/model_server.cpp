@@ -222,7 +222,7 @@ struct ModelServer::Impl {
     router.add(Route("GET", "/openapi.json", Access::open(),
                      answering([page](const HttpRequest&) { return json_reply(*page); }),
                      {.always = true, .summary = "This document"}));
-    *page = openapi_document(router, context_->schemas, api_notes(),
+    *page = openapi_document(router, context_->schemas, api_notes(config_.time_limits),
                              {.title = "deepseek",
                               .version = std::string(version()),
                               .description = "DeepSeek models behind the OpenAI and DeepSeek API.",

@@ -28,6 +28,7 @@ void answer_ollama(const std::shared_ptr<ApiContext>& context, Exchange exchange
   const std::string model = field<std::string>(body, "model").value_or(host->name());
   if (request.empty) {
     Accounts::check_model(http, request.job.model, host->name());
+    limits_of(http, context->time_limits);  // what they say is refused all the same
     return answer->reply(json_reply(ollama_loaded(model, chat).dump()));
   }
   const OllamaReplyOptions options{.model = model,

@@ -65,6 +65,8 @@ void TimeLimits::validate() const {
   }
 }
 
+milliseconds longest_time(milliseconds limit) { return limit.count() > 0 ? limit : longest; }
+
 TimeLimits limits_of(const HttpRequest& http, const TimeLimits& server, RequestClass work) {
   TimeLimits limits = server;
   if (work == RequestClass::batch) limits.queue = milliseconds(0);
@@ -72,7 +74,7 @@ TimeLimits limits_of(const HttpRequest& http, const TimeLimits& server, RequestC
     const std::string* const text = http.headers.find(row.header);
     if (!text) continue;
     milliseconds& limit = limits.*row.limit;
-    const milliseconds most = limit.count() > 0 ? limit : longest;
+    const milliseconds most = longest_time(limit);
     const std::optional<double> asked = milliseconds_in(*text);
     if (!asked || *asked > double(most.count()))
       refuse_param(422, row.header, "expected seconds above 0 and at most ",

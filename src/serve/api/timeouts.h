@@ -22,6 +22,9 @@ struct TimeLimits {
   void validate() const;
 };
 
+/// The most that a request may ask for where the server's own limit is this.
+std::chrono::milliseconds longest_time(std::chrono::milliseconds limit);
+
 /// What the request asks for with the headers x-queue-timeout, x-first-token-timeout and
 /// x-total-timeout, in seconds; for those it lacks, the server's limits, of which batch work has
 /// none for the queue. Throws RequestError 422 naming the header whose value is none, or more than

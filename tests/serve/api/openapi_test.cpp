@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What /openapi.json promises, and whether answers are so.
+#include <sstream>
+
+#include "core/text.h"
 #include "serve/api/reply_schemas.h"
 #include "tests/serve/api/dialect_server.h"
 
@@ -45,11 +48,45 @@ TEST_F(OpenApi, TellsTheTimeLimitsOfWhatAModelComputes) {
     const json& operation = paths[path]["post"];
     EXPECT_TRUE(operation["responses"].contains("504")) << path;
     std::string headers;
-    for (const json& one : operation["parameters"])
-      if (one["in"] == "header") headers += one["name"].get<std::string>() + " ";
+    for (const json& one : operation["parameters"]) {
+      if (one["in"] != "header") continue;
+      const std::string name = one["name"];
+      headers += name + " ";
+      const std::string beyond[] = {"0", concat(one["schema"]["maximum"].get<double>() + 1)};
+      for (const std::string& value : beyond) {
+        const auto reply = post(path, chat({{"model", "tiny"}, {"prompt", "he"}, {"input", "he"}}),
+                                "", concat(name, ": ", value, "\r\n"));
+        EXPECT_EQ(reply.status, 422) << path << name << reply.body;
+        EXPECT_NE(reply.body.find(name), std::string::npos) << reply.body;
+      }
+    }
     EXPECT_EQ(headers, "x-queue-timeout x-first-token-timeout x-total-timeout ") << path;
   }
   EXPECT_FALSE(paths["/tokenize"]["post"]["responses"].contains("504"));
+}
+
+TEST_F(OpenApi, EventsOfProgressFitTheirSchemas) {
+  const json progress = {{"return_progress", true}, {"stream", true}, {"max_tokens", 3}};
+  json completion = progress;
+  completion["prompt"] = {"he", "x"};
+  size_t told = 0;
+  const auto expect_events_fit = [&](const char* path, const json& body, const char* schema) {
+    std::istringstream text(post(path, body, "").body);
+    for (std::string line; std::getline(text, line);) {
+      if (!line.starts_with("data: {")) continue;
+      const json event = json::parse(line.substr(6));
+      for (const auto& [name, value] : event.items()) {
+        EXPECT_TRUE(schemas.find(schema)->at("properties").contains(name)) << schema << name;
+        told += name == "prompt_progress" || name == "queue_position" || name == "prompt_index";
+      }
+      expect_fits(event, schema);
+    }
+  };
+  expect_events_fit("/v1/chat/completions", chat(progress), "ChatChunk");
+  EXPECT_GE(told, 1U);
+  told = 0;
+  expect_events_fit("/v1/completions", completion, "CompletionChunk");
+  EXPECT_GE(told, 4U) << "of each prompt its progress and its index";
 }
 
 TEST_F(OpenApi, PlainRepliesFitTheirSchemas) {
