@@ -10,9 +10,9 @@ using nlohmann::json;
 using namespace reply_terms;
 
 /// A record that its `type` tells from others.
-json typed(const std::string& type, json fields, json optional = json::object()) {
+json typed(const std::string& type, json fields, const json& optional = json::object()) {
   fields["type"] = only(type);
-  return record(std::move(fields), std::move(optional));
+  return record(std::move(fields), optional);
 }
 
 json message_usage() {
