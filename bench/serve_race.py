@@ -54,7 +54,7 @@ def server(name, command, port):
 
 def request(port, prompt, tokens):
     body = json.dumps(
-        {"model": "race", "prompt": prompt, "max_tokens": tokens, "temperature": 0, "stream": True, "ignore_eos": True}
+        {"prompt": prompt, "max_tokens": tokens, "temperature": 0, "stream": True, "ignore_eos": True}
     ).encode()
     head = f"POST /v1/completions HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-type: application/json\r\n"
     return f"{head}connection: close\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
