@@ -154,7 +154,7 @@ void add_page(Notes& notes, const std::vector<ParameterNote>& times) {
       .replies = {{"SearchReply"}},
       .parameters = {{"q", "Words that a message or title holds.", text()}}};
   notes["POST /web/chats/{chat}/answers"] = {.replies = {{"PageAnswerEvent", events}},
-                                             .failures = {402, 404, 409, 429, 504},
+                                             .failures = {402, 404, 409, 429},
                                              .parameters = times};
   notes["GET /web/answers/{answer}"] = {.replies = {{"PageAnswerEvent", events}},
                                         .failures = {404, 410}};
