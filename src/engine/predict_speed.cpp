@@ -22,7 +22,7 @@ constexpr double layer_seconds = 40e-6;
 
 /// How much more of the peak many rows reach when activations have 8 bits: one product for each
 /// weight, where 15 bits take two.
-constexpr double one_plane_gain = 1.75;
+constexpr double one_plane_gain = 1.45;
 
 /// Of arithmetic: with one row, where taking weights apart is most of the work, and with many.
 struct ArithmeticShares {
