@@ -52,9 +52,10 @@ def server(name, command, port):
         process.wait()
 
 
-def request(port, prompt, tokens):
+def request(port, prompt, tokens, never):
     body = json.dumps(
-        {"prompt": prompt, "max_tokens": tokens, "temperature": 0, "stream": True, "ignore_eos": True}
+        {"prompt": prompt, "max_tokens": tokens, "temperature": 0, "stream": True, "ignore_eos": True,
+         "logit_bias": {str(token): -100 for token in never}}
     ).encode()
     head = f"POST /v1/completions HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-type: application/json\r\n"
     return f"{head}connection: close\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
@@ -75,11 +76,11 @@ def events(pieces):
         sys.exit(f"an answer ended early: {text[-400:]!r}")
 
 
-def play(port, streams, prompt_tokens, tokens, vocabulary, source):
+def play(port, streams, prompt_tokens, tokens, vocabulary, source, never=()):
     """One round: what `streams` clients at once see."""
     selector, received = selectors.DefaultSelector(), []
     requests = [
-        request(port, [source.randrange(1000, vocabulary) for _ in range(prompt_tokens)], tokens)
+        request(port, [source.randrange(1000, vocabulary) for _ in range(prompt_tokens)], tokens, never)
         for _ in range(streams)
     ]
     begin = time.monotonic()
@@ -128,9 +129,15 @@ def main():
     arguments.add_argument("--prompt", type=int, default=64)
     arguments.add_argument("--tokens", type=int, default=128)
     arguments.add_argument("--vocabulary", type=int, default=40000, help="ids of prompts lie below this")
+    arguments.add_argument("--never", default="", help="ids that no answer may hold, such as 128-255, halves of "
+                           "characters that a random model writes and the peer fails on")
     arguments.add_argument("--threads", type=int, default=2)
     given = arguments.parse_args()
     streams = [int(count) for count in given.streams.split(",")]
+    never = ()
+    if given.never:
+        low, high = (int(end) for end in given.never.split("-"))
+        never = range(low, high + 1)
     most, context = max(streams), given.prompt + given.tokens + 64
     ports = {"ours": free_port(), "peer": free_port()}
     commands = {
@@ -142,11 +149,11 @@ def main():
     source, results = random.Random(os.getpid()), {}
     with server("ours", commands["ours"], ports["ours"]), server("peer", commands["peer"], ports["peer"]):
         for name in ports:
-            play(ports[name], 1, given.prompt, 8, given.vocabulary, source)  # a first pass, for warmth
+            play(ports[name], 1, given.prompt, 8, given.vocabulary, source, never)  # a first pass, for warmth
         for turn in range(given.rounds):
             for count in streams:
                 for name in list(ports) if turn % 2 == 0 else reversed(list(ports)):
-                    seen = play(ports[name], count, given.prompt, given.tokens, given.vocabulary, source)
+                    seen = play(ports[name], count, given.prompt, given.tokens, given.vocabulary, source, never)
                     results.setdefault((count, name), []).append(seen)
                     print(json.dumps({"round": turn, "streams": count, "server": name, **seen}), flush=True)
     print("\nmedians (least–most); ratio of the rounds' pairs, median")

@@ -21,12 +21,12 @@ constexpr int activation_max = 127 * 128;
 constexpr int one_plane_max = 127;
 
 /// 32 activations in two planes of int8: x = d * v, v = 128 * upper + lower. Dot products of the
-/// planes are exact, and so is their sum. With one plane alone, x is rounded to 8 bits: lower is
-/// zero.
+/// planes are exact, and so is their sum. With one plane alone, x is rounded to 8 bits: v = upper,
+/// and lower is zero.
 struct alignas(64) ActivationBlock {
   int8_t upper[activation_block];  // -127 … 127
   int8_t lower[activation_block];  // -64 … 63
-  float d;                         // max |x| / activation_max; NaN when one of the 32 is not finite
+  float d;                         // max |x| over the largest v; NaN when one is not finite
   int32_t minus_sum;               // -(sum of v)
   int32_t minus_half[2];           // the same for v[0, 16) and v[16, 32)
   float sum;                       // d * sum of v
@@ -45,7 +45,7 @@ struct LinearArgs {
   int64_t out_offset;
   int64_t rows;
   bool accumulate;         // f32: the chains start from what `out` holds instead of zero
-  bool one_plane = false;  // block formats: every lower plane of x is zero and need not be read
+  bool one_plane = false;  // block formats: every x has the upper plane alone
 };
 
 /// Rows of activations, rounded to 15 bits for the block formats, or to 8 with one plane.

@@ -36,7 +36,7 @@ struct SchedulerOptions {
   int64_t counted_output_tokens = 256;
 
   int64_t max_prefill_rows = 512;  // in a step
-  int64_t min_prefill_rows = 32;   // beside decoding, however slow steps are
+  int64_t min_prefill_rows = 64;   // beside decoding, however slow steps are
   /// How long a step may take that carries prefill beside decoding: bounds the time between tokens.
   std::chrono::milliseconds target_step{150};
 

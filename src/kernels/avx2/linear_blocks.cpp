@@ -132,7 +132,7 @@ inline void add_group(const unsigned char* unit, int b, int h, __m256i codebook,
   }
   add_products<layout, first, last, rows>(block, codebook, plane, dot);
   for (int r = 0; r < rows; ++r) {
-    dot[r] = _mm256_slli_epi32(dot[r], 7);
+    if constexpr (planes == 2) dot[r] = _mm256_slli_epi32(dot[r], 7);
     const int minus = layout.group == 32 ? x[r]->minus_sum : x[r]->minus_half[i];
     if constexpr (layout.zero_bits != 0 && !is_signed(layout))
       dot[r] =

@@ -34,7 +34,6 @@ void quantize_activations(const QuantizeArgs& a) noexcept {
   constexpr int infinity = 0x7F800000;
   constexpr float smallest = 0x1p-100f;
   const float most_steps = float(a.one_plane ? one_plane_max : activation_max);
-  const __m128i to_steps = _mm_cvtsi32_si128(a.one_plane ? 7 : 0);
   const __m256i magnitude = _mm256_set1_epi32(0x7FFFFFFF);
   for (int64_t b = 0; b < a.cols / activation_block; ++b) {
     __m256 x[4];
@@ -54,19 +53,20 @@ void quantize_activations(const QuantizeArgs& a) noexcept {
     __m256i q[4];
     for (int i = 0; i < 4; ++i) {
       q[i] = _mm256_and_si256(_mm256_cvtps_epi32(_mm256_mul_ps(x[i], inverse)), keep);
-      q[i] = _mm256_sll_epi32(q[i], to_steps);
     }
     ActivationBlock& out = a.out[b];
     __m256i upper[4], lower[4];
     for (int i = 0; i < 4; ++i) {
-      upper[i] = _mm256_srai_epi32(_mm256_add_epi32(q[i], _mm256_set1_epi32(64)), 7);
-      lower[i] = _mm256_sub_epi32(q[i], _mm256_slli_epi32(upper[i], 7));
+      upper[i] =
+          a.one_plane ? q[i] : _mm256_srai_epi32(_mm256_add_epi32(q[i], _mm256_set1_epi32(64)), 7);
+      lower[i] = a.one_plane ? _mm256_setzero_si256()
+                             : _mm256_sub_epi32(q[i], _mm256_slli_epi32(upper[i], 7));
     }
     store_bytes(upper, out.upper);
     store_bytes(lower, out.lower);
     const int sum0 = sum_lanes(_mm256_add_epi32(q[0], q[1]));
     const int sum1 = sum_lanes(_mm256_add_epi32(q[2], q[3]));
-    out.d = !finite ? __builtin_nanf("") : zero ? 0 : largest / float(activation_max);
+    out.d = !finite ? __builtin_nanf("") : zero ? 0 : largest / most_steps;
     out.minus_sum = -(sum0 + sum1);
     out.minus_half[0] = -sum0;
     out.minus_half[1] = -sum1;

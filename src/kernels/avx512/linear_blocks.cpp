@@ -111,9 +111,7 @@ inline void add_products(const unsigned char* const (&block)[panels], __m512i co
   }
 }
 
-/// The columns of a block that share scale `i`. Sums of the upper plane count 128 times: where
-/// there is a lower plane its sum is added to them, else `d` is multiplied, which gives the same
-/// bits.
+/// The columns of a block that share scale `i`.
 template <const BlockLayout& layout, int i, int planes, int rows, int panels>
 inline void add_group(const unsigned char* const (&block)[panels], __m512i codebook,
                       const BlockScales (&scales)[panels], Tile<planes, rows, panels>& tile) {
@@ -122,8 +120,7 @@ inline void add_group(const unsigned char* const (&block)[panels], __m512i codeb
     const __m512i start =
         layout.zero_bits == 0
             ? _mm512_setzero_si512()
-            : _mm512_slli_epi32(_mm512_set1_epi32(planes == 2 ? minus : minus / 128),
-                                layout.zero_bits);
+            : _mm512_slli_epi32(_mm512_set1_epi32(minus), layout.zero_bits);
     for (int p = 0; p < panels; ++p) {
       tile.upper[r][p] = planes == 2 ? _mm512_setzero_si512() : start;
       if constexpr (planes == 2) tile.lower[r][p] = start;
@@ -141,7 +138,7 @@ inline void add_group(const unsigned char* const (&block)[panels], __m512i codeb
     add_products<layout, 7>(block, codebook, tile);
   }
   for (int r = 0; r < rows; ++r) {
-    const __m512 d = _mm512_set1_ps(planes == 2 ? tile.x[r]->d : tile.x[r]->d * 128);
+    const __m512 d = _mm512_set1_ps(tile.x[r]->d);
     const __m512 sum = _mm512_set1_ps(layout.group == 32 ? tile.x[r]->sum : tile.x[r]->half[i]);
     for (int p = 0; p < panels; ++p) {
       __m512i dot = tile.upper[r][p];

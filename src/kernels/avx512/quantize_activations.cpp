@@ -6,7 +6,11 @@
 namespace deepseek::kernels::avx512 {
 namespace {
 
-inline void store_planes(__m512i v, int8_t* upper, int8_t* lower) {
+inline void store_planes(__m512i v, bool one_plane, int8_t* upper, int8_t* lower) {
+  if (one_plane) {
+    _mm_store_si128(reinterpret_cast<__m128i*>(upper), _mm512_cvtepi32_epi8(v));
+    return _mm_store_si128(reinterpret_cast<__m128i*>(lower), _mm_setzero_si128());
+  }
   const __m512i high = _mm512_srai_epi32(_mm512_add_epi32(v, _mm512_set1_epi32(64)), 7);
   _mm_store_si128(reinterpret_cast<__m128i*>(upper), _mm512_cvtepi32_epi8(high));
   const __m512i low = _mm512_sub_epi32(v, _mm512_slli_epi32(high, 7));
@@ -19,7 +23,6 @@ void quantize_activations(const QuantizeArgs& a) noexcept {
   constexpr int infinity = 0x7F800000;
   constexpr float smallest = 0x1p-100f;
   const float most_steps = float(a.one_plane ? one_plane_max : activation_max);
-  const __m128i to_steps = _mm_cvtsi32_si128(a.one_plane ? 7 : 0);
   const __m512i magnitude = _mm512_set1_epi32(0x7FFFFFFF);
   for (int64_t b = 0; b < a.cols / activation_block; ++b) {
     const __m512 first = _mm512_loadu_ps(a.x + b * activation_block);
@@ -34,15 +37,13 @@ void quantize_activations(const QuantizeArgs& a) noexcept {
     const bool zero = !finite || largest < smallest;
     const __mmask16 keep = zero ? 0 : 0xFFFF;
     const __m512 inverse = _mm512_set1_ps(zero ? 0 : most_steps / largest);
-    const __m512i q0 =
-        _mm512_sll_epi32(_mm512_maskz_cvtps_epi32(keep, _mm512_mul_ps(first, inverse)), to_steps);
-    const __m512i q1 =
-        _mm512_sll_epi32(_mm512_maskz_cvtps_epi32(keep, _mm512_mul_ps(second, inverse)), to_steps);
+    const __m512i q0 = _mm512_maskz_cvtps_epi32(keep, _mm512_mul_ps(first, inverse));
+    const __m512i q1 = _mm512_maskz_cvtps_epi32(keep, _mm512_mul_ps(second, inverse));
     ActivationBlock& out = a.out[b];
-    store_planes(q0, out.upper, out.lower);
-    store_planes(q1, out.upper + 16, out.lower + 16);
+    store_planes(q0, a.one_plane, out.upper, out.lower);
+    store_planes(q1, a.one_plane, out.upper + 16, out.lower + 16);
     const int sum0 = _mm512_reduce_add_epi32(q0), sum1 = _mm512_reduce_add_epi32(q1);
-    out.d = !finite ? __builtin_nanf("") : zero ? 0 : largest / float(activation_max);
+    out.d = !finite ? __builtin_nanf("") : zero ? 0 : largest / most_steps;
     out.minus_sum = -(sum0 + sum1);
     out.minus_half[0] = -sum0;
     out.minus_half[1] = -sum1;

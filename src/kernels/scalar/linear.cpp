@@ -74,6 +74,7 @@ void linear_dense(const LinearArgs& a) {
 
 template <const BlockLayout& layout>
 void linear_blocks(const LinearArgs& a) {
+  const int32_t upper_counts = a.one_plane ? 1 : 128;
   for_each_tile(
       a, [&](const unsigned char* panel, int64_t used, int64_t n, int64_t first, int64_t rows) {
         float acc[row_tile][panel_width] = {};
@@ -86,7 +87,7 @@ void linear_blocks(const LinearArgs& a) {
               for (int64_t o = 0; o < used; ++o) {
                 int32_t dot = 0;
                 for (int k = i * layout.group; k < (i + 1) * layout.group; ++k)
-                  dot += (128 * int32_t{x.upper[k]} + x.lower[k]) * block.q[k][o];
+                  dot += (upper_counts * int32_t{x.upper[k]} + x.lower[k]) * block.q[k][o];
                 acc[r][o] = std::fma(float(dot) * x.d, block.scale[i][o], acc[r][o]);
                 if (layout.has_min) acc[r][o] = std::fma(x_sum, block.min[i][o], acc[r][o]);
               }
@@ -144,7 +145,6 @@ void linear_iq4_xs(const LinearArgs& a) noexcept { linear_blocks<layout_iq4_xs>(
 void quantize_activations(const QuantizeArgs& a) noexcept {
   // Below this the reciprocal would overflow; such a block is zero.
   constexpr float smallest = 0x1p-100f;
-  const int step = a.one_plane ? 128 : 1;
   const float most_steps = float(a.one_plane ? one_plane_max : activation_max);
   for (int64_t b = 0; b < a.cols / activation_block; ++b) {
     const float* x = a.x + b * activation_block;
@@ -159,14 +159,12 @@ void quantize_activations(const QuantizeArgs& a) noexcept {
     const float inverse = zero ? 0 : most_steps / largest;
     int32_t sums[2] = {0, 0};
     for (int k = 0; k < activation_block; ++k) {
-      const int v = zero ? 0 : step * int(std::nearbyint(x[k] * inverse));
-      out.upper[k] = int8_t((v + 64) >> 7);
-      out.lower[k] = int8_t(v - 128 * out.upper[k]);
+      const int v = zero ? 0 : int(std::nearbyint(x[k] * inverse));
+      out.upper[k] = int8_t(a.one_plane ? v : (v + 64) >> 7);
+      out.lower[k] = int8_t(a.one_plane ? 0 : v - 128 * out.upper[k]);
       sums[k / 16] += v;
     }
-    out.d = !finite ? std::numeric_limits<float>::quiet_NaN()
-            : zero  ? 0
-                    : largest / float(activation_max);
+    out.d = !finite ? std::numeric_limits<float>::quiet_NaN() : zero ? 0 : largest / most_steps;
     out.minus_sum = -(sums[0] + sums[1]);
     out.sum = out.d * float(sums[0] + sums[1]);
     for (int i = 0; i < 2; ++i) {

@@ -10,7 +10,8 @@ namespace deepseek::serve {
 Bill::~Bill() {
   // Until the first token nobody has seen anything of it.
   if (accounts_)
-    settle(produced_, produced_.output > 0 ? store::Outcome::aborted : store::Outcome::failed);
+    end(produced_, produced_.output > 0 ? std::optional(store::Outcome::aborted) : std::nullopt,
+        {});
 }
 
 void Bill::produced(int64_t tokens) {
@@ -25,6 +26,11 @@ void Bill::produced(int64_t tokens) {
 
 bool Bill::settle(const store::TokenCounts& used, store::Outcome outcome,
                   std::optional<KeptReply> kept) {
+  return end(used, outcome, std::move(kept));
+}
+
+bool Bill::end(const store::TokenCounts& used, std::optional<store::Outcome> outcome,
+               std::optional<KeptReply> kept) {
   if (!accounts_) return false;
   {
     const std::lock_guard lock(mutex_);

@@ -40,7 +40,7 @@ void check_used(const Open& open, const TokenCounts& used) {
          open.max_output_tokens);
 }
 
-/// The one place where a reservation ends.
+/// Charges for a reservation and ends it.
 LedgerEntry close(Connection& connection, const Open& open, const TokenCounts& used,
                   std::string_view outcome, int64_t now_ms) {
   check_used(open, used);
@@ -194,6 +194,22 @@ LedgerEntry Meter::settle(const std::string& id, const TokenCounts& used, Outcom
   if (closed) return *closed;
   if (const auto before = Ledger(database_).find(id)) return *before;
   fail(ErrorKind::not_found, "request ", printable(id, 80), ": nothing was reserved for it");
+}
+
+void Meter::withdraw(const std::string& id) {
+  {
+    const std::lock_guard lock(mutex_);
+    reports_.erase(id);
+  }
+  database_.write([&](Connection& connection) {
+    const Rows rows =
+        connection.query("SELECT " RESERVATION_COLUMNS " FROM reservations WHERE id = ?", {id});
+    if (rows.empty()) return;
+    const Open open = open_of(rows[0]);
+    connection.execute("UPDATE balances SET reserved_micro = reserved_micro - ? WHERE key_id = ?",
+                       {open.reserved_micro, open.key_id});
+    connection.execute("DELETE FROM reservations WHERE id = ?", {id});
+  });
 }
 
 int64_t Meter::recover() {

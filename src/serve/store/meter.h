@@ -44,8 +44,8 @@ using Admission = std::variant<Reservation, InsufficientBalance>;
 enum class Outcome { complete, aborted, failed };
 
 /// Turns tokens into money. Each request reserves before it runs, reports while it runs, and
-/// settles once; every reservation ends as exactly one row of the ledger, of 0 when no tokens were
-/// used. All of it holds over threads, processes and crashes: a step is one transaction, and one
+/// settles once, which leaves one row of the ledger, of 0 when no tokens were used. One that never
+/// ran withdraws instead. All of it holds over threads, processes and crashes: a step is one transaction, and one
 /// process writes at a time.
 class Meter {
  public:
@@ -70,6 +70,10 @@ class Meter {
   /// the charge's transaction, and not called when there is no new charge.
   LedgerEntry settle(const std::string& id, const TokenCounts& used, Outcome outcome,
                      const std::function<void(Connection&)>& with = {});
+
+  /// Frees the reservation of a request that was refused before it ran, and leaves no row. Does
+  /// nothing where it has ended already.
+  void withdraw(const std::string& id);
 
   /// Settles what dead processes left open, for the tokens they had flushed, outcome "recovered".
   /// Call it at start, and now and then where several servers share a store. Answers how many.

@@ -144,6 +144,7 @@ TEST_F(Money, ARefusedRequestGivesBackWhatItHeld) {
   EXPECT_EQ(post("/v1/chat/completions", chat({{"min_tokens", 17}}), key.secret).status, 422);
   EXPECT_EQ(balances.get(key.key.id).reserved_micro, 0);
   EXPECT_EQ(balances.get(key.key.id).total_micro(), 1'000'000);
+  EXPECT_TRUE(charges().empty());
 }
 
 TEST_F(Money, WhatACrashLeftOpenIsSettledAtTheStart) {

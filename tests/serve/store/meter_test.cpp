@@ -75,6 +75,24 @@ TEST_P(MeterOn, AnAbortedStreamPaysForItsTokensAndOneThatNeverRanForNothing) {
   expect_sound();
 }
 
+TEST_P(MeterOn, WhatIsWithdrawnLeavesNeitherRowNorReservation) {
+  const Key key = add_prepaid_key(1000);
+  OwnMeter meter(*database, simple_prices(), clock);
+  meter.reserve({"refused", key.id, "m", 10, 50});
+  EXPECT_GT(balance_of(key).reserved_micro, 0);
+  meter.withdraw("refused");
+  meter.withdraw("refused");
+  EXPECT_EQ(balance_of(key).available_micro(), 1000);
+  EXPECT_EQ(Ledger(*database).find("refused"), std::nullopt);
+  // What has a row keeps it.
+  meter.reserve({"paid", key.id, "m", 10, 50});
+  meter.settle("paid", {0, 10, 5}, Outcome::complete);
+  meter.withdraw("paid");
+  EXPECT_NE(Ledger(*database).find("paid"), std::nullopt);
+  EXPECT_EQ(balance_of(key).total_micro(), 930);
+  expect_sound();
+}
+
 TEST_P(MeterOn, RefusesWhatTheBalanceDoesNotCover) {
   const Key key = add_prepaid_key(700);
   OwnMeter meter(*database, simple_prices(), clock);
