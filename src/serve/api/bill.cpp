@@ -47,11 +47,11 @@ bool Bill::end(const store::TokenCounts& used, std::optional<store::Outcome> out
   return keeps;
 }
 
-store::TokenCounts charged_tokens(const Finished& end, bool streamed) {
+store::TokenCounts charged_tokens(const Finished& end, bool streamed, bool own_limit) {
   const deepseek::Usage& usage = end.usage;
-  if (end.late) return {0, 0, usage.completion_tokens};
+  if (end.late && !own_limit) return {0, 0, usage.completion_tokens};
   const bool begun = end.timings.prefill_ms > 0 || usage.completion_tokens > 0;
-  const bool got_nothing = end.error && (!streamed || usage.completion_tokens == 0);
+  const bool got_nothing = !end.late && end.error && (!streamed || usage.completion_tokens == 0);
   if (!begun || got_nothing) return {};
   return {usage.cached_tokens, usage.prompt_tokens - usage.cached_tokens, usage.completion_tokens};
 }

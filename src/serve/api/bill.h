@@ -66,8 +66,9 @@ class Bill {
 
 /// What a request that ended so is charged for. A prompt counts once it began to be computed, an
 /// output as far as it came; a failure that left the client without any of it is free. One whose
-/// time was over pays the tokens that it produced and nothing else.
-store::TokenCounts charged_tokens(const Finished& end, bool streamed);
+/// time was over pays the tokens that it produced and nothing else, unless it asked for the limit
+/// itself (`own_limit`).
+store::TokenCounts charged_tokens(const Finished& end, bool streamed, bool own_limit);
 
 /// How the ledger calls such an end.
 store::Outcome outcome_of(const Finished& end, bool cancelled);

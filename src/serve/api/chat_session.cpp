@@ -125,7 +125,8 @@ void ChatSession::finish(const Finished& end) {
                       .reasoning_tokens = end.usage.reasoning_tokens,
                       .queue_ms = end.timings.queue_ms,
                       .first_token_ms = end.timings.first_token_ms});
-  const store::TokenCounts used = charged_tokens(end, answer_->streams());
+  const store::TokenCounts used =
+      charged_tokens(end, answer_->streams(), asks_for_limits(answer_->request()));
   if (end.error || cancelled_) {
     bill_->settle(used, outcome_of(end, cancelled_));
     if (end.error) return answer_->fail(failure_of(end));

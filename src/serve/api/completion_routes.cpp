@@ -277,7 +277,8 @@ class CompletionSession : public ReplySession,
           {"logprobs", job_->scored ? choices_[i].scores.page() : ordered_json(nullptr)},
           {"finish_reason", choices_[i].reason}};
     const bool streams = job_->answer->streams();
-    const store::TokenCounts charged = charged_tokens(end, streams);
+    const bool own_limit = asks_for_limits(job_->answer->request());
+    const store::TokenCounts charged = charged_tokens(end, streams, own_limit);
     job_->charged.hit += charged.hit;
     job_->charged.miss += charged.miss;
     job_->charged.output += charged.output;
@@ -285,10 +286,8 @@ class CompletionSession : public ReplySession,
     job_->end.add(end);
     if (job_->open > 0) return;
     if (job_->end.failed()) {
-      if (job_->end.late())
-        job_->charged.hit = job_->charged.miss = 0;
-      else if (!streams)
-        job_->charged = {};
+      if (!job_->end.late() && !streams) job_->charged = {};
+      if (job_->end.late() && !own_limit) job_->charged.hit = job_->charged.miss = 0;
       job_->bill->settle(job_->charged, store::Outcome::failed);
       return job_->answer->fail(job_->end.failure());
     }

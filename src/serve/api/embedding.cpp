@@ -86,7 +86,8 @@ class EmbeddingRun : public std::enable_shared_from_this<EmbeddingRun> {
       cancelled_ |= cancelled;
       result_.prompt_tokens += end.usage.prompt_tokens;
       if (end.timings.total_ms > result_.timings.total_ms) result_.timings = end.timings;
-      const store::TokenCounts charged = charged_tokens(end, false);
+      const store::TokenCounts charged =
+          charged_tokens(end, false, asks_for_limits(answer_->request()));
       charged_.miss += charged.miss;
       end_.add(end);
       goes_on = !end_.failed() && !failure_ && !cancelled_;
@@ -161,7 +162,8 @@ class EmbeddingRun : public std::enable_shared_from_this<EmbeddingRun> {
                         .prompt_tokens = result_.prompt_tokens,
                         .queue_ms = result_.timings.queue_ms});
     if (failure_) {
-      bill_->settle({}, store::Outcome::failed);
+      const bool own_limit = end_.late() && asks_for_limits(answer_->request());
+      bill_->settle(own_limit ? charged_ : store::TokenCounts{}, store::Outcome::failed);
       return answer_->fail(failure_);
     }
     if (cancelled_) {

@@ -89,7 +89,7 @@ void PageAnswer::show(const std::vector<ReplyPart>& parts) {
 void PageAnswer::finish(const Finished& end) {
   over_ = true;
   const bool cancelled = reason_ == FinishReason::cancelled;
-  bill_->settle(charged_tokens(end, true), outcome_of(end, cancelled));
+  bill_->settle(charged_tokens(end, true, false), outcome_of(end, cancelled));
   details_["state"] = end.error ? "failed" : cancelled ? "stopped" : "done";
   details_["finish_reason"] = cancelled ? "stopped" : finish_reason(reason_, false);
   details_["usage"] = usage_json(end.usage);

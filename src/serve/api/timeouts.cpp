@@ -85,6 +85,10 @@ TimeLimits limits_of(const HttpRequest& http, const TimeLimits& server, RequestC
   return limits;
 }
 
+bool asks_for_limits(const HttpRequest& http) {
+  return std::ranges::any_of(rows, [&](const Row& row) { return http.headers.find(row.header); });
+}
+
 std::optional<steady_clock::time_point> latest_start(const HttpRequest& http,
                                                      const TimeLimits& limits) {
   std::optional<steady_clock::time_point> latest;

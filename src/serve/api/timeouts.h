@@ -32,6 +32,10 @@ std::chrono::milliseconds longest_time(std::chrono::milliseconds limit);
 TimeLimits limits_of(const HttpRequest& http, const TimeLimits& server,
                      RequestClass work = RequestClass::interactive);
 
+/// Whether the request has such a header. Who is late by a limit of their own is charged as if they
+/// had left.
+bool asks_for_limits(const HttpRequest& http);
+
 /// When a request of these limits is given up while it waits; nothing: never.
 std::optional<std::chrono::steady_clock::time_point> latest_start(const HttpRequest& http,
                                                                   const TimeLimits& limits);

@@ -124,6 +124,10 @@ class Timeouts : public testing::DialectServer {
     if (path == "/v1/responses") body.update({{"input", "he he"}, {"max_output_tokens", 500}});
     return body;
   }
+  json long_prompt() const {
+    return chat({{"messages", {{{"role", "user"}, {"content", std::string(1800, 'x')}}}}});
+  }
+  json long_input() const { return {{"input", std::string(1800, 'x')}}; }
   const std::vector<std::string> generating{chat_path,       "/v1/completions", "/v1/messages",
                                             "/v1/responses", "/api/chat",       "/api/generate"};
 };
@@ -183,20 +187,18 @@ TEST_F(Timeouts, BatchWorkWaitsAsLongAsItTakes) {
   EXPECT_EQ(batch->reply().status, 200);
 }
 
-TEST_F(Timeouts, APromptThatTakesTooLongIs504AndFree) {
+TEST_F(Timeouts, APromptThatTakesTooLongForTheServerIs504AndFree) {
   const store::NewKey key = key_with(1'000'000);
   use_fast_clock();
   config.scheduler.max_prefill_rows = config.scheduler.min_prefill_rows = 16;
+  config.time_limits.first_token = config.time_limits.total = 200s;
   start(prices);
-  const json body = chat({{"messages", {{{"role", "user"}, {"content", std::string(1800, 'x')}}}}});
-  const RawClient::Reply reply =
-      post(chat_path, body, key.secret, "x-first-token-timeout: 200\r\n");
+  const RawClient::Reply reply = post(chat_path, long_prompt(), key.secret);
   EXPECT_EQ(reply.status, 504) << reply.body;
   EXPECT_EQ(error_of(reply).at("code"), "first_token_timeout");
   EXPECT_EQ(error_of(reply).at("type"), "timeout_error");
   EXPECT_EQ(reply.field("x-should-retry"), "true");
-  const RawClient::Reply vector = post("/v1/embeddings", {{"input", std::string(1800, 'x')}},
-                                       key.secret, "x-total-timeout: 200\r\n");
+  const RawClient::Reply vector = post("/v1/embeddings", long_input(), key.secret);
   EXPECT_EQ(vector.status, 504) << vector.body;
   ASSERT_EQ(charges().size(), 2U);
   for (const store::LedgerEntry& row : charges()) {
@@ -205,15 +207,33 @@ TEST_F(Timeouts, APromptThatTakesTooLongIs504AndFree) {
   }
 }
 
+TEST_F(Timeouts, APromptPastTheLimitThatItsRequestAskedForIsPaidOnceBegun) {
+  const store::NewKey key = key_with(1'000'000);
+  use_fast_clock();
+  config.scheduler.max_prefill_rows = config.scheduler.min_prefill_rows = 16;
+  start(prices);
+  EXPECT_EQ(post(chat_path, long_prompt(), key.secret, "x-first-token-timeout: 200\r\n").status,
+            504);
+  EXPECT_EQ(post("/v1/embeddings", long_input(), key.secret, "x-total-timeout: 200\r\n").status,
+            504);
+  ASSERT_EQ(charges().size(), 2U);
+  for (const store::LedgerEntry& row : charges()) {
+    EXPECT_GE(row.tokens.hit + row.tokens.miss, 1800);
+    EXPECT_EQ(row.tokens.output, 0);
+    EXPECT_EQ(row.granted_micro, -(row.tokens.hit + 2 * row.tokens.miss));
+  }
+}
+
 TEST_F(Timeouts, AnAnswerThatTakesTooLongPaysTheTokensItProduced) {
   use_fast_clock();
   const store::NewKey key = key_with(1'000'000);
+  config.time_limits.total = 300s;
   start(prices);
   size_t asked = 0;
   for (const std::string& path : generating) {
     json body = body_of(path);
     body["stream"] = false;
-    const RawClient::Reply reply = post(path, body, key.secret, "x-total-timeout: 300\r\n");
+    const RawClient::Reply reply = post(path, body, key.secret);
     EXPECT_EQ(reply.status, 504) << path << reply.body;
     EXPECT_EQ(reply.field("x-should-retry"), "false");
     EXPECT_NE(reply.body.find("was not complete"), std::string::npos) << reply.body;
@@ -253,7 +273,7 @@ TEST_F(Timeouts, AStreamThatTakesTooLongEndsWithTheErrorOfItsDialect) {
     }
     const store::LedgerEntry row = charges().back();
     EXPECT_GT(row.tokens.output, 0) << path;
-    EXPECT_EQ(row.tokens.hit + row.tokens.miss, 0) << path;
+    EXPECT_GT(row.tokens.hit + row.tokens.miss, 0) << path << ": the request asked for the limit";
   }
   EXPECT_EQ(charges().size(), generating.size());
 }
