@@ -149,6 +149,7 @@ std::optional<StepResult> Engine::step(std::span<const StepSpan> spans, Probe* p
     for (const PagePool::PageId page : sequence.pages) table.push_back(pool_.data(page));
   }
   for (const auto& table : pages) view.pages.emplace_back(table);
+  const BlockCache::Round round(step_memory_);
   const Tensor states = model_->forward(batch, &view, probe);
   if (hidden != nullptr) *hidden = states;
   for (const StepSpan& span : spans)

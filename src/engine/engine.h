@@ -8,6 +8,7 @@
 
 #include "engine/page_pool.h"
 #include "model/transformer.h"
+#include "tensor/block_cache.h"
 
 namespace deepseek {
 
@@ -84,6 +85,7 @@ class Engine {
 
   std::shared_ptr<const Transformer> model_;
   PagePool pool_;
+  std::shared_ptr<BlockCache> step_memory_ = std::make_shared<BlockCache>();
   std::unordered_map<SequenceId, Sequence> sequences_;
   SequenceId next_id_ = 1;
 };

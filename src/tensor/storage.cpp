@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "core/error.h"
+#include "tensor/block_cache.h"
 
 namespace deepseek {
 namespace {
@@ -13,21 +14,33 @@ namespace {
 constexpr int64_t huge_page = int64_t{1} << 21;
 constexpr int64_t arena_run = 16 * huge_page;
 
+/// Weights are streamed once a token, and what the processor prefetches ends with the page.
+bool wants_huge_pages(int64_t size_bytes) { return size_bytes >= 2 * huge_page; }
+
+size_t rounded_up(int64_t size_bytes) {
+  const size_t alignment = wants_huge_pages(size_bytes) ? huge_page : 64;
+  return (static_cast<size_t>(size_bytes) + alignment - 1) / alignment * alignment;
+}
+
 }  // namespace
 
 std::shared_ptr<Storage> Storage::allocate(int64_t size_bytes) {
   if (size_bytes < 0) fail(ErrorKind::internal, "Storage: negative size ", size_bytes);
-  const size_t alignment = size_bytes >= 2 * huge_page ? huge_page : 64;
-  const size_t rounded = (static_cast<size_t>(size_bytes) + alignment - 1) / alignment * alignment;
-  void* data = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
+  const bool large = wants_huge_pages(size_bytes);
+  const size_t alignment = large ? huge_page : 64, rounded = rounded_up(size_bytes);
+  const std::shared_ptr<BlockCache> home = large ? BlockCache::active() : nullptr;
+  void* data = home ? home->take(rounded) : nullptr;
+  const bool fresh = data == nullptr;
+  if (fresh) data = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
   if (data == nullptr)
     fail(ErrorKind::out_of_memory, "cannot allocate ", size_text(uint64_t(size_bytes)),
          " of memory; use a smaller model, context or cache");
-  // Weights are streamed once a token, and what the processor prefetches ends with the page. The
-  // last part of one stays in small pages: nothing is resident that was not asked for.
-  if (alignment == huge_page)
+  // The last part of a page stays in small ones: nothing is resident that was not asked for.
+  if (large && fresh)
     ::madvise(data, static_cast<size_t>(size_bytes / huge_page * huge_page), MADV_HUGEPAGE);
-  return std::shared_ptr<Storage>(new Storage(static_cast<std::byte*>(data), size_bytes, nullptr));
+  std::shared_ptr<Storage> storage(new Storage(static_cast<std::byte*>(data), size_bytes, nullptr));
+  storage->home_ = home;
+  return storage;
 }
 
 std::shared_ptr<Storage> Storage::borrow(std::span<const std::byte> bytes,
@@ -38,7 +51,10 @@ std::shared_ptr<Storage> Storage::borrow(std::span<const std::byte> bytes,
 }
 
 Storage::~Storage() {
-  if (!owner_) std::free(data_);
+  if (home_)
+    home_->give(data_, rounded_up(size_bytes_));
+  else if (!owner_)
+    std::free(data_);
 }
 
 std::shared_ptr<Storage> StorageArena::allocate(int64_t size_bytes) {

@@ -8,11 +8,14 @@
 
 namespace deepseek {
 
+class BlockCache;
+
 /// A run of bytes with an owner: memory of our own (aligned to 64), or part of something else that
 /// stays alive as long as this does, such as a mapped file.
 class Storage {
  public:
-  /// Uninitialised memory. Throws out_of_memory naming the size.
+  /// Uninitialised memory; a large one comes from the calling thread's BlockCache, if there is one.
+  /// Throws out_of_memory naming the size.
   static std::shared_ptr<Storage> allocate(int64_t size_bytes);
   static std::shared_ptr<Storage> borrow(std::span<const std::byte> bytes,
                                          std::shared_ptr<const void> owner);
@@ -30,6 +33,7 @@ class Storage {
   std::byte* data_;
   int64_t size_bytes_;
   std::shared_ptr<const void> owner_;  // null when the memory is ours
+  std::shared_ptr<BlockCache> home_;   // where it goes back to; null: it is freed
 };
 
 /// Hands out parts of large storages, so that what is too small for huge pages of its own shares
