@@ -16,6 +16,7 @@ import random
 import socket
 import statistics
 import subprocess
+import sys
 import time
 
 from serve_race import free_port, request, server
@@ -37,7 +38,10 @@ def stream(given, port, source):
         connection.sendall(request(port, prompt, given.tokens, ()))
         text = b""
         while b'"text":"' not in text:
-            text += connection.recv(1 << 16)
+            piece = connection.recv(1 << 16)
+            if not piece:
+                sys.exit(f"no text came: {text.decode(errors='replace')}")
+            text += piece
         begin = time.monotonic()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1 << 22)
         while piece := connection.recv(1 << 22):

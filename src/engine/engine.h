@@ -73,6 +73,9 @@ class Engine {
   /// As step, with what happens inside shown to `probe`; also the hidden states of every row.
   std::optional<StepResult> step(std::span<const StepSpan> spans, Probe* probe, Tensor* hidden);
 
+  /// Gives back the memory that the last step left for the next.
+  void rest() { step_memory_->clear(); }
+
  private:
   struct Sequence {
     std::vector<PagePool::PageId> pages;

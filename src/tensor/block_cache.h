@@ -9,9 +9,10 @@
 
 namespace deepseek {
 
-/// Keeps the large blocks that one round of a computation frees for the next, which asks for the
-/// same again: the system would clear each of their pages anew. Holds what the latest round used
-/// and nothing else, so there is never more of it than a round needs. Thread-safe.
+/// Keeps the large blocks that one round of a computation frees for what it and the next round
+/// allocate: the system would clear each of their pages anew. What is used and what is held are
+/// together never more than the most that was used at once, in blocks of at most twice the size
+/// that was asked for. Thread-safe.
 class BlockCache {
  public:
   BlockCache() = default;
@@ -35,11 +36,18 @@ class BlockCache {
   /// The cache of the calling thread's round; null outside of one.
   static const std::shared_ptr<BlockCache>& active();
 
-  /// A block of exactly that size, or null. Where there is none, older rounds' blocks are freed.
-  void* take(size_t bytes);
-  /// A block from std::aligned_alloc that nobody uses any more.
-  void give(void* block, size_t bytes) noexcept;
+  struct Taken {
+    void* data = nullptr;  // null: the system has no more, and nothing is held any longer
+    bool fresh = false;    // from the system
+  };
+  /// A block of at least `bytes`, a multiple of `alignment`, which is the same for all.
+  Taken take(size_t bytes, size_t alignment);
+  /// A block that was taken and is no longer used.
+  void give(void* block) noexcept;
+  /// Frees what is held.
+  void clear();
 
+  /// What is kept and used by nobody.
   int64_t held_bytes() const;
 
  private:
@@ -48,10 +56,13 @@ class BlockCache {
     size_t bytes;
     int64_t round;  // that gave it
   };
+  void free_held_until(size_t most_bytes);
   void free_older(int64_t round);
 
   mutable std::mutex mutex_;
-  std::vector<Block> blocks_;
+  std::vector<Block> held_, used_;
+  size_t held_bytes_ = 0, used_bytes_ = 0;
+  size_t peak_bytes_ = 0;  // that this round has used at once
   int64_t round_ = 0;
 };
 

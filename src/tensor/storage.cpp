@@ -29,9 +29,10 @@ std::shared_ptr<Storage> Storage::allocate(int64_t size_bytes) {
   const bool large = wants_huge_pages(size_bytes);
   const size_t alignment = large ? huge_page : 64, rounded = rounded_up(size_bytes);
   const std::shared_ptr<BlockCache> home = large ? BlockCache::active() : nullptr;
-  void* data = home ? home->take(rounded) : nullptr;
-  const bool fresh = data == nullptr;
-  if (fresh) data = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
+  const auto [data, fresh] =
+      home ? home->take(rounded, alignment)
+           : BlockCache::Taken{
+                 std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded), true};
   if (data == nullptr)
     fail(ErrorKind::out_of_memory, "cannot allocate ", size_text(uint64_t(size_bytes)),
          " of memory; use a smaller model, context or cache");
@@ -52,7 +53,7 @@ std::shared_ptr<Storage> Storage::borrow(std::span<const std::byte> bytes,
 
 Storage::~Storage() {
   if (home_)
-    home_->give(data_, rounded_up(size_bytes_));
+    home_->give(data_);
   else if (!owner_)
     std::free(data_);
 }

@@ -41,6 +41,8 @@ TEST_F(BlockCacheTest, TheNextRoundFindsWhatTheLastOneFreed) {
   EXPECT_EQ(second[0], first[1]);
   EXPECT_EQ(second[1], first[0]);
   EXPECT_EQ(cache->held_bytes(), 14 * mib);
+  cache->clear();
+  EXPECT_EQ(cache->held_bytes(), 0);
 }
 
 TEST_F(BlockCacheTest, WithinARoundToo) {
@@ -54,6 +56,29 @@ TEST_F(BlockCacheTest, HoldsWhatTheLatestRoundUsedAlone) {
   run_round({8 * mib});
   EXPECT_EQ(cache->held_bytes(), 8 * mib);
   run_round({});
+  EXPECT_EQ(cache->held_bytes(), 0);
+}
+
+TEST_F(BlockCacheTest, ASmallerOneTakesABlockOfUpToTwiceItsSize) {
+  const BlockCache::Round round(cache);
+  const std::byte* const first = Storage::allocate(12 * mib)->data();
+  EXPECT_EQ(Storage::allocate(6 * mib)->data(), first);
+  Storage::allocate(4 * mib);
+  EXPECT_EQ(cache->held_bytes(), 4 * mib) << "the one of 12 is too large for it and had to go";
+}
+
+TEST_F(BlockCacheTest, NeverHoldsMoreThanWasUsedAtOnce) {
+  const BlockCache::Round round(cache);
+  {
+    const auto small = Storage::allocate(4 * mib);
+    const auto large = Storage::allocate(40 * mib);
+  }
+  EXPECT_EQ(cache->held_bytes(), 44 * mib);
+  const auto other = Storage::allocate(10 * mib);
+  EXPECT_EQ(cache->held_bytes(), 4 * mib) << "10 and 40 were never used together";
+  const auto more = Storage::allocate(30 * mib);
+  EXPECT_EQ(cache->held_bytes(), 4 * mib);
+  const auto most = Storage::allocate(60 * mib);
   EXPECT_EQ(cache->held_bytes(), 0);
 }
 

@@ -37,7 +37,8 @@ struct SchedulerOptions {
 
   int64_t max_prefill_rows = 512;  // in a step
   int64_t min_prefill_rows = 64;   // beside decoding, however slow steps are
-  /// How long a step may take that carries prefill beside decoding: bounds the time between tokens.
+  /// How long a step should take that carries more prefill than that beside decoding, or thrice as
+  /// long as decoding alone: bounds the time between tokens where that many rows take less.
   std::chrono::milliseconds target_step{150};
 
   int64_t batch_rows_beside_interactive = 4;

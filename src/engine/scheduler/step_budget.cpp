@@ -8,6 +8,8 @@
 namespace deepseek {
 namespace {
 
+constexpr int64_t telling_rows = 16;  // fewer cost what any step costs
+
 void follow(double& average, double value) {
   average = average == 0 ? value : 0.8 * average + 0.2 * value;
 }
@@ -29,7 +31,7 @@ void StepBudget::took(double seconds, int64_t decode_rows, int64_t prefill_rows)
   if (prefill_rows == 0)
     follow(decode_seconds_, seconds);
   else if (const double rest = seconds - (decode_rows > 0 ? decode_seconds_ : 0);
-           rest > 0 && prefill_rows >= min_rows_)
+           rest > 0 && prefill_rows >= std::min(telling_rows, min_rows_))
     follow(prefill_seconds_, rest / double(prefill_rows));
 }
 

@@ -7,8 +7,8 @@ namespace deepseek {
 
 /// How many rows of prompts a step may carry. Beside decoding, as many as keep the step within a
 /// target time, from how long steps took so far, or where decoding alone takes that long, as many
-/// as make it three times as long: prompts then still get most of the machine. Alone, as many as
-/// are worth it.
+/// as make it three times as long: prompts then still get most of the machine. Never fewer than
+/// `min_rows`, though the step takes longer. Alone, as many as are worth it.
 class StepBudget {
  public:
   StepBudget(int64_t min_rows, int64_t max_rows, double target_seconds)

@@ -80,6 +80,7 @@ void Scheduler::Worker::loop() {
   while (!stop_) {
     if (round()) continue;
     if (stop_) return;
+    engine_.rest();
     if (jobs_.empty())
       doorbell_->wait();
     else

@@ -186,20 +186,21 @@ void Accounts::report(const std::string& id, const store::TokenCounts& used) {
   if (!id.empty()) store_->meter.report(id, used);
 }
 
-void Accounts::settle(const Bill& bill, const store::TokenCounts& used,
-                      std::optional<store::Outcome> outcome, std::optional<KeptReply> kept) {
+void Accounts::settle(const Bill& bill, const store::TokenCounts& used, store::Outcome outcome,
+                      std::optional<KeptReply> kept) {
   if (!bill.id_.empty()) settle_money({bill.id_, used, outcome, std::move(kept)});
   limiter_.release(bill.key_id_, bill.rate_tokens_, used.hit + used.miss + used.output);
 }
 
 void Accounts::charge(const Unsettled& one) {
-  if (!one.outcome) return store_->meter.withdraw(one.id);
+  const bool nothing = one.used.hit + one.used.miss + one.used.output == 0 && !one.kept;
+  if (nothing) return store_->meter.withdraw(one.id);
   const auto keep = [&](store::Connection& connection) {
     if (one.kept)
       store_->idempotency.finish(connection, one.kept->owner, one.kept->idempotency_key,
                                  one.kept->reply);
   };
-  store_->meter.settle(one.id, one.used, *one.outcome, keep);
+  store_->meter.settle(one.id, one.used, one.outcome, keep);
 }
 
 void Accounts::settle_money(Unsettled one) {

@@ -77,13 +77,13 @@ class Accounts : public std::enable_shared_from_this<Accounts> {
   struct Unsettled {
     std::string id;
     store::TokenCounts used;
-    std::optional<store::Outcome> outcome;  // nothing: it was refused, and leaves no row
+    store::Outcome outcome;
     std::optional<KeptReply> kept;
   };
 
   void report(const std::string& id, const store::TokenCounts& used);
-  void settle(const Bill& bill, const store::TokenCounts& used,
-              std::optional<store::Outcome> outcome, std::optional<KeptReply> kept);
+  void settle(const Bill& bill, const store::TokenCounts& used, store::Outcome outcome,
+              std::optional<KeptReply> kept);
   void settle_money(Unsettled one);
   void charge(const Unsettled& one);
   void retry_unsettled();

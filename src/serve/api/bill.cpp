@@ -8,10 +8,7 @@
 namespace deepseek::serve {
 
 Bill::~Bill() {
-  // Until the first token nobody has seen anything of it.
-  if (accounts_)
-    end(produced_, produced_.output > 0 ? std::optional(store::Outcome::aborted) : std::nullopt,
-        {});
+  if (accounts_) settle(produced_, store::Outcome::aborted);
 }
 
 void Bill::produced(int64_t tokens) {
@@ -26,11 +23,6 @@ void Bill::produced(int64_t tokens) {
 
 bool Bill::settle(const store::TokenCounts& used, store::Outcome outcome,
                   std::optional<KeptReply> kept) {
-  return end(used, outcome, std::move(kept));
-}
-
-bool Bill::end(const store::TokenCounts& used, std::optional<store::Outcome> outcome,
-               std::optional<KeptReply> kept) {
   if (!accounts_) return false;
   {
     const std::lock_guard lock(mutex_);

@@ -31,7 +31,7 @@ struct KeptReply {
 
 /// What one admitted request holds until it is over: its place among the key's requests, tokens of
 /// the key's minute, and money. Thread-safe. Dropped without settle(), it charges what was
-/// produced; where that is nothing, the request was refused and leaves no trace.
+/// produced. What is charged nothing leaves no row in the ledger.
 class Bill {
  public:
   /// Of a request that nobody counts.
@@ -51,9 +51,6 @@ class Bill {
 
  private:
   friend class Accounts;
-  bool end(const store::TokenCounts& used, std::optional<store::Outcome> outcome,
-           std::optional<KeptReply> kept);
-
   std::shared_ptr<Accounts> accounts_;  // null: nobody counts
   std::string key_id_, id_;             // id_ is empty until money is reserved
   Demand demand_;

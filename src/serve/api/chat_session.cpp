@@ -125,11 +125,12 @@ void ChatSession::finish(const Finished& end) {
                       .reasoning_tokens = end.usage.reasoning_tokens,
                       .queue_ms = end.timings.queue_ms,
                       .first_token_ms = end.timings.first_token_ms});
-  const store::TokenCounts used =
-      charged_tokens(end, answer_->streams(), asks_for_limits(answer_->request()));
+  const bool own_limit =
+      end.late && is_own_limit(answer_->request(), context_->time_limits, *end.late);
+  const store::TokenCounts used = charged_tokens(end, answer_->streams(), own_limit);
   if (end.error || cancelled_) {
     bill_->settle(used, outcome_of(end, cancelled_));
-    if (end.error) return answer_->fail(failure_of(end));
+    if (end.error) return answer_->fail(failure_of(end, own_limit));
     // Nobody waits for it, and it is not the whole answer.
     return answer_->fail(std::make_exception_ptr(cut_off()));
   }

@@ -277,17 +277,19 @@ class CompletionSession : public ReplySession,
           {"logprobs", job_->scored ? choices_[i].scores.page() : ordered_json(nullptr)},
           {"finish_reason", choices_[i].reason}};
     const bool streams = job_->answer->streams();
-    const bool own_limit = asks_for_limits(job_->answer->request());
+    const bool own_limit = end.late && is_own_limit(job_->answer->request(),
+                                                    job_->context->time_limits, *end.late);
     const store::TokenCounts charged = charged_tokens(end, streams, own_limit);
     job_->charged.hit += charged.hit;
     job_->charged.miss += charged.miss;
     job_->charged.output += charged.output;
     job_->cancelled |= cancelled_;
-    job_->end.add(end);
+    job_->end.add(end, own_limit);
     if (job_->open > 0) return;
     if (job_->end.failed()) {
       if (!job_->end.late() && !streams) job_->charged = {};
-      if (job_->end.late() && !own_limit) job_->charged.hit = job_->charged.miss = 0;
+      if (job_->end.late() && !job_->end.late_by_own_limit())
+        job_->charged.hit = job_->charged.miss = 0;
       job_->bill->settle(job_->charged, store::Outcome::failed);
       return job_->answer->fail(job_->end.failure());
     }

@@ -86,10 +86,11 @@ class EmbeddingRun : public std::enable_shared_from_this<EmbeddingRun> {
       cancelled_ |= cancelled;
       result_.prompt_tokens += end.usage.prompt_tokens;
       if (end.timings.total_ms > result_.timings.total_ms) result_.timings = end.timings;
-      const store::TokenCounts charged =
-          charged_tokens(end, false, asks_for_limits(answer_->request()));
-      charged_.miss += charged.miss;
-      end_.add(end);
+      const LateIn where = end.late == LateIn::queue ? LateIn::queue : LateIn::answer;
+      const bool own_limit =
+          end.late && is_own_limit(answer_->request(), context_->time_limits, where);
+      charged_.miss += charged_tokens(end, false, own_limit).miss;
+      end_.add(end, own_limit);
       goes_on = !end_.failed() && !failure_ && !cancelled_;
     }
     if (goes_on) {
@@ -162,8 +163,8 @@ class EmbeddingRun : public std::enable_shared_from_this<EmbeddingRun> {
                         .prompt_tokens = result_.prompt_tokens,
                         .queue_ms = result_.timings.queue_ms});
     if (failure_) {
-      const bool own_limit = end_.late() && asks_for_limits(answer_->request());
-      bill_->settle(own_limit ? charged_ : store::TokenCounts{}, store::Outcome::failed);
+      bill_->settle(end_.late_by_own_limit() ? charged_ : store::TokenCounts{},
+                    store::Outcome::failed);
       return answer_->fail(failure_);
     }
     if (cancelled_) {

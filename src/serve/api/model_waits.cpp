@@ -78,7 +78,7 @@ class WaitClock {
         waiting_.erase(first);
         lock.unlock();
         if (auto exchange = late ? late->take() : std::nullopt)
-          exchange->fail(too_late(LateIn::queue));
+          exchange->fail(too_late(LateIn::queue, false));
         lock.lock();
       }
     }
@@ -117,7 +117,7 @@ void run(const std::shared_ptr<const Handler>& handler, const std::shared_ptr<Wa
       std::optional<Exchange> again = waiting->take();
       if (!again || again->closed()) return;
       if (failure && end && Clock::now() >= *end)
-        return again->fail(std::make_exception_ptr(too_late(LateIn::queue)));
+        return again->fail(std::make_exception_ptr(too_late(LateIn::queue, false)));
       if (failure) return again->fail(for_client(failure, name));
       const std::shared_ptr<Waits> still = weak.lock();
       if (!still) return;

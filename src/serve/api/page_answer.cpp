@@ -22,11 +22,12 @@ int64_t ms_since(Clock::time_point begin) {
 
 }  // namespace
 
-PageAnswer::PageAnswer(std::shared_ptr<Page> page, std::string owner,
+PageAnswer::PageAnswer(std::shared_ptr<Page> page, HttpRequest request,
                        std::shared_ptr<ModelHost> host, ChatAnswer& started, ReplayStream stream,
                        store::ChatMessage message)
     : page_(std::move(page)),
-      owner_(std::move(owner)),
+      request_(std::move(request)),
+      owner_(page_owner(request_)),
       host_(std::move(host)),
       bill_(std::move(started.bill)),
       parser_(std::move(started.parsers.front())),
@@ -34,7 +35,9 @@ PageAnswer::PageAnswer(std::shared_ptr<Page> page, std::string owner,
       message_(std::move(message)),
       details_(ordered_json::parse(message_.details)),
       reasoning_began_(Clock::now()),
-      saved_(reasoning_began_) {}
+      saved_(reasoning_began_) {
+  request_.body = {};
+}
 
 PageAnswer::~PageAnswer() {
   if (over_) return;
@@ -89,13 +92,15 @@ void PageAnswer::show(const std::vector<ReplyPart>& parts) {
 void PageAnswer::finish(const Finished& end) {
   over_ = true;
   const bool cancelled = reason_ == FinishReason::cancelled;
-  bill_->settle(charged_tokens(end, true, false), outcome_of(end, cancelled));
+  const bool own_limit =
+      end.late && is_own_limit(request_, page_->api()->time_limits, *end.late);
+  bill_->settle(charged_tokens(end, true, own_limit), outcome_of(end, cancelled));
   details_["state"] = end.error ? "failed" : cancelled ? "stopped" : "done";
   details_["finish_reason"] = cancelled ? "stopped" : finish_reason(reason_, false);
   details_["usage"] = usage_json(end.usage);
   details_["timings"] = timings_json(end.timings, end.usage);
   if (end.error) {
-    const RequestError error = as_request_error(failure_of(end));
+    const RequestError error = as_request_error(failure_of(end, own_limit));
     details_["error"] = error.what();
     save();
     stream_.fail(error, ErrorDialect::openai, "");

@@ -20,7 +20,7 @@ namespace deepseek::serve {
 class PageAnswer : public ReplySession {
  public:
   /// `message` is the one in the chat that the answer fills.
-  PageAnswer(std::shared_ptr<Page> page, std::string owner, std::shared_ptr<ModelHost> host,
+  PageAnswer(std::shared_ptr<Page> page, HttpRequest request, std::shared_ptr<ModelHost> host,
              ChatAnswer& started, ReplayStream stream, store::ChatMessage message);
   /// Dropped by a server that stops: the chat holds what came.
   ~PageAnswer() override;
@@ -34,6 +34,7 @@ class PageAnswer : public ReplySession {
   void save();
 
   std::shared_ptr<Page> page_;
+  HttpRequest request_;  // without its body
   const std::string owner_;
   std::shared_ptr<ModelHost> host_;
   std::shared_ptr<Bill> bill_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <span>
 #include <string>
 
 namespace deepseek::serve {
@@ -19,6 +20,7 @@ struct Row {
   const char* header;
   milliseconds TimeLimits::*limit;
 };
+/// In the order of LateIn: what has begun no longer ends by the limits before.
 constexpr Row rows[] = {{"x-queue-timeout", &TimeLimits::queue},
                         {"x-first-token-timeout", &TimeLimits::first_token},
                         {"x-total-timeout", &TimeLimits::total}};
@@ -85,8 +87,14 @@ TimeLimits limits_of(const HttpRequest& http, const TimeLimits& server, RequestC
   return limits;
 }
 
-bool asks_for_limits(const HttpRequest& http) {
-  return std::ranges::any_of(rows, [&](const Row& row) { return http.headers.find(row.header); });
+bool is_own_limit(const HttpRequest& http, const TimeLimits& server, LateIn where) {
+  const TimeLimits limits = limits_of(http, server);
+  const Row* first = nullptr;  // of those that could end it there
+  for (const Row& row : std::span(rows).subspan(static_cast<size_t>(where)))
+    if (const milliseconds limit = limits.*row.limit;
+        limit.count() > 0 && (!first || limit < limits.*first->limit))
+      first = &row;
+  return first && http.headers.find(first->header);
 }
 
 std::optional<steady_clock::time_point> latest_start(const HttpRequest& http,
@@ -113,7 +121,7 @@ void set_deadlines(EmbedRequest& request, const HttpRequest& http, const TimeLim
   request.total_deadline = limits.total;
 }
 
-RequestError too_late(LateIn where) {
+RequestError too_late(LateIn where, bool own_limit) {
   switch (where) {
     case LateIn::queue:
       return {503,
@@ -124,7 +132,7 @@ RequestError too_late(LateIn where) {
       return {504,
               "the answer had not begun when the request's time was over; shorten the prompt, or "
               "let it take longer (x-first-token-timeout, x-total-timeout)",
-              {.code = "first_token_timeout"}};
+              {.code = "first_token_timeout", .should_retry = !own_limit}};
     case LateIn::answer:
       break;
   }
@@ -135,23 +143,26 @@ RequestError too_late(LateIn where) {
           {.code = "total_timeout", .should_retry = false}};
 }
 
-std::exception_ptr failure_of(const Finished& end) {
-  if (end.late) return std::make_exception_ptr(too_late(*end.late));
+std::exception_ptr failure_of(const Finished& end, bool own_limit) {
+  if (end.late) return std::make_exception_ptr(too_late(*end.late, own_limit));
   return std::make_exception_ptr(*end.error);
 }
 
-void PartsEnd::add(const Finished& part) {
+void PartsEnd::add(const Finished& part, bool own_limit) {
   LateIn reached = part.timings.prefill_ms > 0 ? LateIn::prompt : LateIn::queue;
   if (part.usage.completion_tokens > 0) reached = LateIn::answer;
   furthest_ = std::max({furthest_, reached, part.late.value_or(LateIn::queue)});
-  if (part.late)
+  if (part.late) {
     late_ = true;
-  else if (part.error && !error_)
+    by_server_ |= !own_limit;
+  } else if (part.error && !error_) {
     error_ = part.error;
+  }
 }
 
 std::exception_ptr PartsEnd::failure() const {
-  return error_ ? std::make_exception_ptr(*error_) : std::make_exception_ptr(too_late(furthest_));
+  if (error_) return std::make_exception_ptr(*error_);
+  return std::make_exception_ptr(too_late(furthest_, !by_server_));
 }
 
 }  // namespace deepseek::serve

@@ -32,9 +32,9 @@ std::chrono::milliseconds longest_time(std::chrono::milliseconds limit);
 TimeLimits limits_of(const HttpRequest& http, const TimeLimits& server,
                      RequestClass work = RequestClass::interactive);
 
-/// Whether the request has such a header. Who is late by a limit of their own is charged as if they
-/// had left.
-bool asks_for_limits(const HttpRequest& http);
+/// Whether the limit that ended the request there is one that it asked for itself: it is charged
+/// then as if its client had left. Of vectors, which know no first token, `where` is the answer.
+bool is_own_limit(const HttpRequest& http, const TimeLimits& server, LateIn where);
 
 /// When a request of these limits is given up while it waits; nothing: never.
 std::optional<std::chrono::steady_clock::time_point> latest_start(const HttpRequest& http,
@@ -45,22 +45,25 @@ void set_deadlines(GenerateRequest& request, const HttpRequest& http, const Time
 void set_deadlines(EmbedRequest& request, const HttpRequest& http, const TimeLimits& server);
 
 /// The answer to a request that a deadline ended: 503 where nothing of it was computed, else 504.
-RequestError too_late(LateIn where);
+/// What its client pays is not to be tried again unasked.
+RequestError too_late(LateIn where, bool own_limit);
 /// The failure that ended a request, as its client is told.
-std::exception_ptr failure_of(const Finished& end);
+std::exception_ptr failure_of(const Finished& end, bool own_limit);
 
 /// How the parts of one request, such as its prompts, ended. Of failures the first is told; where
 /// time was over, how far the part had come that came furthest.
 class PartsEnd {
  public:
-  void add(const Finished& part);
+  void add(const Finished& part, bool own_limit);
   bool failed() const { return late_ || error_; }
   bool late() const { return late_ && !error_; }
+  /// By a limit of the request's own and none of the server's.
+  bool late_by_own_limit() const { return late() && !by_server_; }
   std::exception_ptr failure() const;
 
  private:
   std::optional<Error> error_;
-  bool late_ = false;
+  bool late_ = false, by_server_ = false;
   LateIn furthest_ = LateIn::queue;
 };
 

@@ -44,9 +44,9 @@ using Admission = std::variant<Reservation, InsufficientBalance>;
 enum class Outcome { complete, aborted, failed };
 
 /// Turns tokens into money. Each request reserves before it runs, reports while it runs, and
-/// settles once, which leaves one row of the ledger, of 0 when no tokens were used. One that never
-/// ran withdraws instead. All of it holds over threads, processes and crashes: a step is one transaction, and one
-/// process writes at a time.
+/// settles once, which leaves one row of the ledger; one that is charged nothing withdraws, which
+/// leaves none. All of it holds over threads, processes and crashes: a step is one transaction, and
+/// one process writes at a time.
 class Meter {
  public:
   /// `owner` is this process and outlives the meter. `prices` null: everything is free.

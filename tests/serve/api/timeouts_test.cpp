@@ -80,6 +80,23 @@ TEST(TimeLimits, ValuesThatAreNoneAndMoreThanTheServerAllowsAreRefused) {
   refused("x-first-token-timeout", "1.6");
 }
 
+TEST(TimeLimits, OneIsTheRequestsOwnWhereItStruckFirstOfThoseThatStillHeld) {
+  const TimeLimits server{.queue = 600s, .first_token = 5s, .total = 20s};
+  const auto own = [&](const char* header, const char* seconds, LateIn where) {
+    return is_own_limit(request_with(header, seconds), server, where);
+  };
+  EXPECT_TRUE(own("x-queue-timeout", "1", LateIn::queue));
+  EXPECT_FALSE(own("x-queue-timeout", "6", LateIn::queue)) << "5 s to the first token came before";
+  EXPECT_FALSE(own("x-queue-timeout", "1", LateIn::prompt)) << "it had begun";
+  EXPECT_TRUE(own("x-first-token-timeout", "4", LateIn::prompt));
+  EXPECT_FALSE(own("x-first-token-timeout", "4", LateIn::answer));
+  EXPECT_TRUE(own("x-total-timeout", "4", LateIn::prompt));
+  EXPECT_FALSE(own("x-total-timeout", "6", LateIn::prompt));
+  EXPECT_TRUE(own("x-total-timeout", "6", LateIn::answer));
+  EXPECT_FALSE(is_own_limit(request_with("x-request-id", "1"), server, LateIn::answer));
+  EXPECT_TRUE(is_own_limit(request_with("x-total-timeout", "6"), {}, LateIn::prompt));
+}
+
 TEST(TimeLimits, WhatIsLeftOfThemGoesToTheScheduler) {
   const TimeLimits server{.queue = 600s, .first_token = 5s, .total = 20s};
   HttpRequest http = request_with("x-first-token-timeout", "2");
@@ -152,10 +169,7 @@ TEST_F(Timeouts, WhoWaitsTooLongIsToldToComeBackInEveryDialect) {
   EXPECT_EQ(error_of(post(chat_path, chat(), key.secret, "x-total-timeout: 0.02\r\n")).at("code"),
             "queue_timeout")
       << "whichever limit it was";
-  for (const store::LedgerEntry& row : charges()) {
-    EXPECT_EQ(row.tokens.miss + row.tokens.hit + row.tokens.output, 0);
-    EXPECT_EQ(row.outcome, "failed");
-  }
+  EXPECT_TRUE(charges().empty());
 }
 
 TEST_F(Timeouts, TheServersLimitHoldsForWhoAsksForNone) {
@@ -200,11 +214,12 @@ TEST_F(Timeouts, APromptThatTakesTooLongForTheServerIs504AndFree) {
   EXPECT_EQ(reply.field("x-should-retry"), "true");
   const RawClient::Reply vector = post("/v1/embeddings", long_input(), key.secret);
   EXPECT_EQ(vector.status, 504) << vector.body;
-  ASSERT_EQ(charges().size(), 2U);
-  for (const store::LedgerEntry& row : charges()) {
-    EXPECT_EQ(row.tokens.hit + row.tokens.miss + row.tokens.output, 0);
-    EXPECT_EQ(row.granted_micro, 0);
-  }
+  const std::string shorter = "x-queue-timeout: 100\r\n", longer = "x-total-timeout: 200\r\n";
+  EXPECT_EQ(post(chat_path, long_prompt(), key.secret, shorter).status, 504);
+  EXPECT_EQ(post("/v1/embeddings", long_input(), key.secret, shorter).status, 504);
+  EXPECT_EQ(post(chat_path, long_prompt(), key.secret, longer).status, 504)
+      << "the server's for the first token is as short";
+  EXPECT_TRUE(charges().empty());
 }
 
 TEST_F(Timeouts, APromptPastTheLimitThatItsRequestAskedForIsPaidOnceBegun) {
@@ -212,16 +227,43 @@ TEST_F(Timeouts, APromptPastTheLimitThatItsRequestAskedForIsPaidOnceBegun) {
   use_fast_clock();
   config.scheduler.max_prefill_rows = config.scheduler.min_prefill_rows = 16;
   start(prices);
-  EXPECT_EQ(post(chat_path, long_prompt(), key.secret, "x-first-token-timeout: 200\r\n").status,
-            504);
-  EXPECT_EQ(post("/v1/embeddings", long_input(), key.secret, "x-total-timeout: 200\r\n").status,
-            504);
-  ASSERT_EQ(charges().size(), 2U);
+  const std::string first_token = "x-first-token-timeout: 200\r\n",
+                    total = "x-total-timeout: 200\r\n";
+  for (const RawClient::Reply& reply :
+       {post(chat_path, long_prompt(), key.secret, first_token),
+        post(chat_path, long_prompt(), key.secret, total),
+        post("/v1/completions", {{"model", "tiny"}, {"prompt", std::string(1800, 'x')}}, key.secret,
+             total),
+        post("/v1/embeddings", long_input(), key.secret, total)}) {
+    EXPECT_EQ(reply.status, 504) << reply.body;
+    EXPECT_EQ(reply.field("x-should-retry"), "false") << "each time is paid";
+  }
+  ASSERT_EQ(charges().size(), 4U);
   for (const store::LedgerEntry& row : charges()) {
     EXPECT_GE(row.tokens.hit + row.tokens.miss, 1800);
     EXPECT_EQ(row.tokens.output, 0);
     EXPECT_EQ(row.granted_micro, -(row.tokens.hit + 2 * row.tokens.miss));
   }
+}
+
+TEST_F(Timeouts, ThePagesAnswersToo) {
+  const store::NewKey key = key_with(1'000'000);
+  use_fast_clock();
+  config.scheduler.max_prefill_rows = config.scheduler.min_prefill_rows = 16;
+  start(prices);
+  const auto id = [&](const std::string& path, const json& body) {
+    return json::parse(post(path, body, key.secret).body).at("id").get<std::string>();
+  };
+  const std::string chat = "/web/chats/" + id("/web/chats", json::object());
+  const std::string text(1800, 'x');
+  const json body = {
+      {"parent_id", id(chat + "/messages", {{"role", "user"}, {"content", text}})},
+      {"messages", {{{"role", "user"}, {"content", text}}}}};
+  const RawClient::Reply reply =
+      post(chat + "/answers", body, key.secret, "x-first-token-timeout: 200\r\n");
+  EXPECT_NE(reply.body.find("first_token_timeout"), std::string::npos) << reply.body;
+  ASSERT_EQ(charges().size(), 1U);
+  EXPECT_GE(charges()[0].tokens.hit + charges()[0].tokens.miss, 1800);
 }
 
 TEST_F(Timeouts, AnAnswerThatTakesTooLongPaysTheTokensItProduced) {
