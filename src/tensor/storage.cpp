@@ -31,8 +31,8 @@ std::shared_ptr<Storage> Storage::allocate(int64_t size_bytes) {
   const std::shared_ptr<BlockCache> home = large ? BlockCache::active() : nullptr;
   const auto [data, fresh] =
       home ? home->take(rounded, alignment)
-           : BlockCache::Taken{
-                 std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded), true};
+           : BlockCache::Taken{std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded),
+                               true};
   if (data == nullptr)
     fail(ErrorKind::out_of_memory, "cannot allocate ", size_text(uint64_t(size_bytes)),
          " of memory; use a smaller model, context or cache");

@@ -117,10 +117,9 @@ inline void add_group(const unsigned char* const (&block)[panels], __m512i codeb
                       const BlockScales (&scales)[panels], Tile<planes, rows, panels>& tile) {
   for (int r = 0; r < rows; ++r) {
     const int minus = layout.group == 32 ? tile.x[r]->minus_sum : tile.x[r]->minus_half[i];
-    const __m512i start =
-        layout.zero_bits == 0
-            ? _mm512_setzero_si512()
-            : _mm512_slli_epi32(_mm512_set1_epi32(minus), layout.zero_bits);
+    const __m512i start = layout.zero_bits == 0
+                              ? _mm512_setzero_si512()
+                              : _mm512_slli_epi32(_mm512_set1_epi32(minus), layout.zero_bits);
     for (int p = 0; p < panels; ++p) {
       tile.upper[r][p] = planes == 2 ? _mm512_setzero_si512() : start;
       if constexpr (planes == 2) tile.lower[r][p] = start;

@@ -277,8 +277,8 @@ class CompletionSession : public ReplySession,
           {"logprobs", job_->scored ? choices_[i].scores.page() : ordered_json(nullptr)},
           {"finish_reason", choices_[i].reason}};
     const bool streams = job_->answer->streams();
-    const bool own_limit = end.late && is_own_limit(job_->answer->request(),
-                                                    job_->context->time_limits, *end.late);
+    const bool own_limit =
+        end.late && is_own_limit(job_->answer->request(), job_->context->time_limits, *end.late);
     const store::TokenCounts charged = charged_tokens(end, streams, own_limit);
     job_->charged.hit += charged.hit;
     job_->charged.miss += charged.miss;

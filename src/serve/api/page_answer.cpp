@@ -92,8 +92,7 @@ void PageAnswer::show(const std::vector<ReplyPart>& parts) {
 void PageAnswer::finish(const Finished& end) {
   over_ = true;
   const bool cancelled = reason_ == FinishReason::cancelled;
-  const bool own_limit =
-      end.late && is_own_limit(request_, page_->api()->time_limits, *end.late);
+  const bool own_limit = end.late && is_own_limit(request_, page_->api()->time_limits, *end.late);
   bill_->settle(charged_tokens(end, true, own_limit), outcome_of(end, cancelled));
   details_["state"] = end.error ? "failed" : cancelled ? "stopped" : "done";
   details_["finish_reason"] = cancelled ? "stopped" : finish_reason(reason_, false);

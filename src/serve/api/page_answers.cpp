@@ -54,8 +54,7 @@ void answer_chat(const std::shared_ptr<Page>& page, Exchange exchange) {
     throw;
   }
   Ticket ticket = std::move(started.ticket);
-  const auto answer =
-      std::make_shared<PageAnswer>(page, http, host, started, stream, message);
+  const auto answer = std::make_shared<PageAnswer>(page, http, host, started, stream, message);
   page->add(stream.id(), answer);
   stream.on_abandoned([weak = std::weak_ptr(answer)] {
     if (const auto left = weak.lock()) ReplyPump::cancel(*left);

@@ -256,9 +256,8 @@ TEST_F(Timeouts, ThePagesAnswersToo) {
   };
   const std::string chat = "/web/chats/" + id("/web/chats", json::object());
   const std::string text(1800, 'x');
-  const json body = {
-      {"parent_id", id(chat + "/messages", {{"role", "user"}, {"content", text}})},
-      {"messages", {{{"role", "user"}, {"content", text}}}}};
+  const json body = {{"parent_id", id(chat + "/messages", {{"role", "user"}, {"content", text}})},
+                     {"messages", {{{"role", "user"}, {"content", text}}}}};
   const RawClient::Reply reply =
       post(chat + "/answers", body, key.secret, "x-first-token-timeout: 200\r\n");
   EXPECT_NE(reply.body.find("first_token_timeout"), std::string::npos) << reply.body;
