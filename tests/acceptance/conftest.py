@@ -4,10 +4,8 @@
 import itertools
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
-import venv
 
 import pytest
 import tiny_model
@@ -101,17 +99,27 @@ def store(program, tmp_path):
 
 @pytest.fixture(scope="session")
 def client_tools():
-    """client_tools(NAME): the programs of an environment with what clients/NAME.txt lists."""
+    """client_tools(NAME): the programs of an environment with what clients/NAME.txt lists.
+
+    clients/NAME.overrides.txt, where it is there, replaces what those packages ask for.
+    """
 
     def install(name):
-        wanted = pathlib.Path(__file__).parent / f"clients/{name}.txt"
+        clients = pathlib.Path(__file__).parent / "clients"
+        wanted = [*clients.glob(f"{name}.txt"), *clients.glob(f"{name}.overrides.txt")]
+        text = "".join(path.read_text(encoding="utf-8") for path in wanted)
         folder = pathlib.Path(os.environ["DEEPSEEK_CLIENTS"]) / name
         mark = folder / "requirements.txt"
-        if not mark.is_file() or mark.read_bytes() != wanted.read_bytes():
-            venv.create(folder, clear=True, with_pip=True)
-            subprocess.run([folder / "bin/pip", "install", "--quiet", "-r", wanted], check=True,
-                           stdout=sys.stderr)
-            shutil.copy(wanted, mark)
+        if not mark.is_file() or mark.read_text(encoding="utf-8") != text:
+            uv = pathlib.Path(sys.executable).with_name("uv")
+            links = {"UV_FIND_LINKS": os.environ.get("PIP_FIND_LINKS", "")}
+            replaced = [word for path in wanted[1:] for word in ("--overrides", path)]
+            subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder],
+                           check=True, stdout=sys.stderr)
+            subprocess.run([uv, "pip", "install", "--quiet", "--python", folder / "bin/python",
+                            "-r", wanted[0], *replaced],
+                           check=True, stdout=sys.stderr, env={**links, **os.environ})
+            mark.write_text(text, encoding="utf-8")
         return folder / "bin"
 
     return install

@@ -29,8 +29,10 @@ SCENARIOS = [
     Scenario("13", "eval_lm", "lm-evaluation-harness: equals an offline scorer"),
     Scenario("14", "bench_guidellm", "guidellm: agrees about the first token"),
     Scenario("14", "bench_aiperf", "aiperf: agrees about the first token"),
+    Scenario("14", "bench_vllm", "vllm bench serve: agrees about the first token"),
     Scenario("15", "openai_batch", "openai-python: a batch of 1000 lines, killed in its middle"),
     Scenario("20", "ollama_api", "ollama: connects by the URL alone", True),
+    Scenario("20", "open_webui", "Open WebUI: by URL and key, its OpenAI and its ollama route"),
     Scenario("–", "openai_chat", "openai-python: formats, completions, embeddings", True),
     Scenario("–", "openai_responses", "openai-python: responses", True),
     Scenario("–", "openapi_fuzz", "schemathesis: /openapi.json holds, whatever is sent", True),
@@ -39,13 +41,11 @@ SCENARIOS = [
 # What no file here runs, and why.
 ELSEWHERE = [
     ("13", "ARC-easy and LAMBADA as published", "they come from the Hugging Face hub alone"),
-    ("14", "vllm bench serve", "vllm 0.33 needs torch 2.14 for CUDA and some GB beside it"),
-    ("14", "llmperf", "not on PyPI: llmperf 0.0.1 there is another program"),
+    ("14", "llmperf", "not on PyPI, where llmperf 0.0.1 is another program; by hand it agrees"),
     ("16", "keys and money", "tests/serve/api/money_test.cpp and tests/serve/store run it"),
     ("17", "overload at four times the capacity", "load/overload.py runs it"),
     ("18", "rolling update in Kubernetes", "load/rollover.py plays it without a cluster"),
     ("19", "the web page in a browser", "./dev browser runs it"),
-    ("20", "Open WebUI", "109 packages with torch: not installed within ten minutes"),
 ]
 
 
