@@ -34,14 +34,13 @@ class Watch:
         self.server, self.key = server, {"Authorization": f"Bearer {operator}"}
         self.samples = []
         self.began = time.monotonic()
+        self.alone = asyncio.Lock()  # each look is itself a request on a connection
 
     async def look(self):
-        connection = await wire.Connection.open(self.server.address)
-        async with connection:
+        async with await wire.Connection.open(self.server.address) as connection:
             reply = await connection.ask("GET", "/metrics", headers=self.key)
             seen = serving.vitals(self.server.process.pid)
         values = serving.gauges(reply.body.decode())
-        # The look itself is a request on a connection.
         sample = {"minute": (time.monotonic() - self.began) / 60, **vars(seen),
                   **{name: values.get(gauge, 0) for name, gauge in GAUGES.items()}}
         self.samples.append(sample)
@@ -49,13 +48,16 @@ class Watch:
 
     async def forever(self):
         while True:
-            await self.look()
+            async with self.alone:
+                await self.look()
             await asyncio.sleep(SAMPLE_SECONDS)
 
     async def rest(self, seconds):
         """What the process holds once it had nothing to do for so long."""
         await asyncio.sleep(seconds)
-        return await self.look()
+        async with self.alone:
+            await asyncio.sleep(1)
+            return await self.look()
 
 
 class Crowd:

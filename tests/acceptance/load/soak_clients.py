@@ -228,6 +228,11 @@ async def resume(target):
     target.check(dialect, question, rest, dialect.streamed(rest.body))
 
 
+def without_keep_alives(body):
+    """What a server that was silent for long adds to a reply; a repeated one was never silent."""
+    return body.replace(b": keep-alive\n\n", b"").lstrip(b"\n")
+
+
 async def repeat(target):
     """Twice with one Idempotency-Key: the second time the bytes of the first."""
     dialect, question = target.any_question()
@@ -236,8 +241,9 @@ async def repeat(target):
     first = await target.ask("POST", dialect.path, body, key)
     second = await target.ask("POST", dialect.path, body, key)
     expect(first.status == 200, dialect.name, first)
-    expect(second.headers.get("idempotent-replayed") == "true" and second.body == first.body,
-           "repeated", second)
+    expect(second.headers.get("idempotent-replayed") == "true", "repeated", second)
+    expect(second.body == without_keep_alives(first.body),
+           f"repeated, after {first.body[:600]!r}", second)
 
 
 async def send_wrong_key(target):
