@@ -14,20 +14,14 @@ namespace {
 constexpr int64_t huge_page = int64_t{1} << 21;
 constexpr int64_t arena_run = 16 * huge_page;
 
-/// Weights are streamed once a token, and what the processor prefetches ends with the page.
-bool wants_huge_pages(int64_t size_bytes) { return size_bytes >= 2 * huge_page; }
-
-size_t rounded_up(int64_t size_bytes) {
-  const size_t alignment = wants_huge_pages(size_bytes) ? huge_page : 64;
-  return (static_cast<size_t>(size_bytes) + alignment - 1) / alignment * alignment;
-}
-
 }  // namespace
 
 std::shared_ptr<Storage> Storage::allocate(int64_t size_bytes) {
   if (size_bytes < 0) fail(ErrorKind::internal, "Storage: negative size ", size_bytes);
-  const bool large = wants_huge_pages(size_bytes);
-  const size_t alignment = large ? huge_page : 64, rounded = rounded_up(size_bytes);
+  // Weights are streamed once a token, and what the processor prefetches ends with the page.
+  const bool large = size_bytes >= 2 * huge_page;
+  const size_t alignment = large ? huge_page : 64;
+  const size_t rounded = (static_cast<size_t>(size_bytes) + alignment - 1) / alignment * alignment;
   const std::shared_ptr<BlockCache> home = large ? BlockCache::active() : nullptr;
   const auto [data, fresh] =
       home ? home->take(rounded, alignment)

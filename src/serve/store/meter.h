@@ -71,8 +71,8 @@ class Meter {
   LedgerEntry settle(const std::string& id, const TokenCounts& used, Outcome outcome,
                      const std::function<void(Connection&)>& with = {});
 
-  /// Frees the reservation of a request that was refused before it ran, and leaves no row. Does
-  /// nothing where it has ended already.
+  /// Frees the reservation of a request that is charged nothing, and leaves no row. Does nothing
+  /// where it has ended already.
   void withdraw(const std::string& id);
 
   /// Settles what dead processes left open, for the tokens they had flushed, outcome "recovered".
