@@ -140,8 +140,7 @@ struct CompletionJob {
 };
 
 /// One prompt of a request.
-class CompletionSession : public ReplySession,
-                          public std::enable_shared_from_this<CompletionSession> {
+class CompletionSession : public ReplySession {
  public:
   /// Of its `drawn` choices the `kept` that are likeliest, a token, are answered.
   CompletionSession(std::shared_ptr<CompletionJob> job, std::vector<int32_t> prompt, size_t drawn,
@@ -158,13 +157,12 @@ class CompletionSession : public ReplySession,
 
   bool ready() override {
     if (job_->answer->writable()) return true;
-    // The stream remembers one call, which serves every session that waits.
-    job_->answer->on_writable([weak = weak_from_this()] {
-      const auto self = weak.lock();
-      if (!self) return;
-      self->job_->context->pump.wake(self);
-      for (const auto& other : self->job_->running())
-        if (other != self) self->job_->context->pump.wake(other);
+    // The stream remembers one call, so it serves every session that waits, also where the one that
+    // left it is over by then.
+    job_->answer->on_writable([weak = std::weak_ptr(job_)] {
+      const auto job = weak.lock();
+      if (!job) return;
+      for (const auto& session : job->running()) job->context->pump.wake(session);
     });
     return false;
   }

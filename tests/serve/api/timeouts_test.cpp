@@ -293,6 +293,7 @@ TEST_F(Timeouts, AStreamThatTakesTooLongEndsWithTheErrorOfItsDialect) {
   for (const std::string& path : generating) {
     json body = body_of(path);
     body["stream"] = true;
+    SCOPED_TRACE(path);
     const RawClient::Reply reply = post(path, body, key.secret, "x-total-timeout: 300\r\n");
     EXPECT_EQ(reply.status, 200) << path << reply.body;
     EXPECT_TRUE(reply.complete);
