@@ -1,13 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/kernel_suite.h"
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstdio>
 
 #include "bench/attention_bench.h"
 #include "bench/linear_bench.h"
 
 namespace deepseek::bench {
+
+bool KernelSuite::wants(const std::string& name) const {
+  const auto alike = [](unsigned char a, unsigned char b) {
+    return std::tolower(a) == std::tolower(b);
+  };
+  return std::search(name.begin(), name.end(), filter.begin(), filter.end(), alike) != name.end() ||
+         filter.empty();
+}
 
 void run_kernel_suite(const KernelSuite& suite) {
   bench_attention(suite);

@@ -21,11 +21,11 @@ using KernelSink = std::function<void(const KernelSpeed&)>;
 /// What a run of the suite measures, and how long each case takes at least.
 struct KernelSuite {
   Ceilings ceilings;
-  std::string filter;  // cases whose name contains it
+  std::string filter;  // cases whose name contains it, in upper or lower case
   double seconds = 0.2;
   KernelSink sink;
 
-  bool wants(const std::string& name) const { return name.find(filter) != std::string::npos; }
+  bool wants(const std::string& name) const;
 };
 
 /// Every kernel of the product at the sizes of the models: attention, what streams activations,

@@ -75,9 +75,12 @@ TEST_F(Combinations, TraceRefusesAContextPastTheModelsAsGenerateDoes) {
 
 TEST_F(Combinations, KernelsAreMeasuredByName) {
   const Outcome outcome =
-      run_deepseek({{"bench", "kernels", "--threads", "1", "--filter", "no such kernel"}});
+      run_deepseek({{"bench", "kernels", "--threads", "1", "--filter", "q8_0 smollm2.Q_proj 4"}});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.error;
-  EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 1) << outcome.out;
+  EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 2) << outcome.out;
+  EXPECT_NE(outcome.out.find("\nQ8_0 smollm2.q_proj 4 "), std::string::npos) << outcome.out;
+  expect_refused({"bench", "kernels", "--threads", "1", "--filter", "no such kernel"}, "--filter",
+                 "Q8_0 smollm2.q_proj 1");
 }
 
 TEST_F(Combinations, MoreThreadsThanCpusAreNotUsed) {

@@ -121,6 +121,12 @@ TEST_P(LinearKernels, EveryVariantEqualsTheScalarDefinition) {
       }
 }
 
+/// Kernels that take some of the columns at a time go on from what they have.
+TEST_P(LinearKernels, EveryVariantAgreesOnLongRows) {
+  for (const int64_t rows : {1, 3, 17})
+    compare(random_weight(GetParam(), 20, 8448, 9, 16, 7), rows, random_values(rows * 8448, 9));
+}
+
 TEST_P(LinearKernels, EveryVariantAgreesOnValuesThatAreNotFinite) {
   constexpr float infinity = std::numeric_limits<float>::infinity();
   const int64_t cols = 512;

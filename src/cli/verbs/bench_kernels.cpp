@@ -5,6 +5,7 @@
 #include "cli/model_flags.h"
 #include "cli/verbs/verbs.h"
 #include "core/cpu.h"
+#include "core/error.h"
 #include "core/json.h"
 #include "core/text.h"
 #include "core/thread_pool.h"
@@ -13,6 +14,8 @@ namespace deepseek::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr const char* example_name = "Q8_0 smollm2.q_proj 1";
 
 Json row_of(const bench::KernelSpeed& speed) {
   Json row = {{"name", speed.name},
@@ -47,9 +50,12 @@ int run_bench_kernels(const Flags& flags, Console& console) {
                              std::to_string(int64_t(ceilings.read_gb_s)),
                              std::to_string(int64_t(ceilings.float_gop_s)),
                              std::to_string(int64_t(ceilings.byte_gop_s))));
+  const std::string filter = flags.text("filter").value_or("");
+  bool any = false;
   bench::run_kernel_suite(
-      {ceilings, flags.text("filter").value_or(""), 0.1, [&](const bench::KernelSpeed& speed) {
+      {ceilings, filter, 0.1, [&](const bench::KernelSpeed& speed) {
          throw_if_interrupted();
+         any = true;
          if (console.json()) {
            page["kernels"].push_back(row_of(speed));
            return;
@@ -57,6 +63,9 @@ int run_bench_kernels(const Flags& flags, Console& console) {
          console.line(bench::kernel_speed_text(speed));
          console.flush();
        }});
+  if (!any)
+    fail(ErrorKind::invalid_input, "--filter: expected part of a kernel's name, such as '",
+         example_name, "', got '", printable(filter), "'; without it all are measured");
   if (console.json()) console.line(page.dump());
   return 0;
 }
