@@ -6,8 +6,8 @@
 namespace deepseek::cli {
 namespace {
 
-constexpr std::u32string_view opening = U"（【《“";
-constexpr std::u32string_view closing = U"）】》”，。、；：？！…";
+constexpr std::u32string_view opening_marks = U"（【《“";
+constexpr std::u32string_view closing_marks = U"）】》”，。、；：？！…";
 
 bool is_chinese(char32_t c) {
   return (c >= 0x2e80 && c <= 0x9fff) || (c >= 0xf900 && c <= 0xfaff) ||
@@ -15,8 +15,8 @@ bool is_chinese(char32_t c) {
 }
 
 bool may_break_between(char32_t left, char32_t right) {
-  return is_chinese(left) && opening.find(left) == opening.npos && right != ' ' &&
-         closing.find(right) == closing.npos;
+  return is_chinese(left) && opening_marks.find(left) == opening_marks.npos && right != ' ' &&
+         closing_marks.find(right) == closing_marks.npos;
 }
 
 /// Empty for what is printed as it is.

@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t max_rank = 16;
+constexpr size_t most_dimensions = 16;
 
 [[noreturn]] void refuse_twice(std::string_view name, const std::filesystem::path& path) {
   fail(ErrorKind::bad_file, path.string(), ": header: expected every key once, got \"",
@@ -44,7 +44,7 @@ class HeaderReader final : public nlohmann::json_sax<json> {
       wrong(concat(value));
     const auto number = static_cast<int64_t>(value);
     if (in_shape) {
-      if (entry().shape.size() == max_rank) wrong("more dimensions");
+      if (entry().shape.size() == most_dimensions) wrong("more dimensions");
       entry().shape.push_back(number);
     } else {
       if (offset_count_ == 2) wrong("a third number");
@@ -151,7 +151,7 @@ class HeaderReader final : public nlohmann::json_sax<json> {
         fail_here(key_, ": expected ", key_ == "dtype" ? "a string" : "an array", ", got ", got,
                   damaged);
       case Place::shape:
-        fail_here("shape: expected at most ", max_rank, " sizes from 0 to ", INT64_MAX, ", got ",
+        fail_here("shape: expected at most ", most_dimensions, " sizes from 0 to ", INT64_MAX, ", got ",
                   got, damaged);
       case Place::offsets:
         fail_here("data_offsets: expected two numbers from 0 to ", INT64_MAX, ", got ", got,

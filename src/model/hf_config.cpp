@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t file_limit_bytes = 16 << 20;
+constexpr size_t config_limit_bytes = 16 << 20;
 
 struct Family {
   std::string_view model_type;  // as published
@@ -356,7 +356,7 @@ ModelConfig config_from_json(std::string_view text, const std::string& where) {
 
 ModelConfig read_hf_config(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "config.json";
-  return config_from_json(read_text_file(path, file_limit_bytes), path.string());
+  return config_from_json(read_text_file(path, config_limit_bytes), path.string());
 }
 
 }  // namespace deepseek

@@ -23,7 +23,7 @@ std::vector<double> token_scores(const float* logits, int64_t experts, RouterSco
   return s;
 }
 
-void require_spans(std::span<const Span> spans, int64_t rows) {
+void require_filled_spans(std::span<const Span> spans, int64_t rows) {
   int64_t next = 0;
   for (const Span& span : spans) {
     if (span.first_row != next || span.length < 1)
@@ -66,7 +66,7 @@ Tensor balance_backward(const Tensor& logits, const std::vector<double>& f,
 BalanceTerms balance_terms(const Tensor& logits, const Routing& routing,
                            std::span<const Span> spans, RouterScoring scoring) {
   require_rank("balance_loss", "logits", logits, 2);
-  require_spans(spans, logits.dim(0));
+  require_filled_spans(spans, logits.dim(0));
   if (routing.tokens() != logits.dim(0))
     fail(ErrorKind::invalid_input, "balance_loss: routing: expected ", logits.dim(0),
          " tokens, got ", routing.tokens());

@@ -15,7 +15,7 @@ int64_t pages_for(int64_t tokens) { return (tokens + tokens_per_page - 1) / toke
 
 auto priority(const Run& run) { return std::tuple(!run.job->urgent, run.job->id, run.choice); }
 
-bool before(const Run* a, const Run* b) { return priority(*a) < priority(*b); }
+bool goes_before(const Run* a, const Run* b) { return priority(*a) < priority(*b); }
 
 }  // namespace
 
@@ -134,7 +134,7 @@ bool Scheduler::Worker::start(Run& run) {
   std::erase(job.tenant->waiting, &run);
   ++job.tenant->running;
   run.stage = Run::Stage::running;
-  running_.insert(std::upper_bound(running_.begin(), running_.end(), &run, before), &run);
+  running_.insert(std::upper_bound(running_.begin(), running_.end(), &run, goes_before), &run);
   const bool begins = !job.started;
   if (begins) {
     job.started = now();

@@ -43,10 +43,10 @@ Value from_json_text(Interpreter& in, const Value& subject, const Arguments& arg
   return parse_json(in, text->bytes, !text->content.empty());
 }
 
-constexpr std::array<FilterRow, 2> filters{{{"tojson", to_json}, {"from_json", from_json_text}}};
+constexpr std::array<FilterRow, 2> json_rows{{{"tojson", to_json}, {"from_json", from_json_text}}};
 
 }  // namespace
 
-std::span<const FilterRow> json_filters() { return filters; }
+std::span<const FilterRow> json_filters() { return json_rows; }
 
 }  // namespace deepseek::jinja

@@ -129,11 +129,11 @@ Value round(Interpreter& in, const Value& subject, const Arguments& arguments) {
   return Value((method == "ceil" ? std::ceil(scaled) : std::floor(scaled)) / power);
 }
 
-constexpr std::array<FilterRow, 4> filters{
+constexpr std::array<FilterRow, 4> number_rows{
     {{"int", to_int}, {"float", to_float}, {"abs", absolute}, {"round", round}}};
 
 }  // namespace
 
-std::span<const FilterRow> number_filters() { return filters; }
+std::span<const FilterRow> number_filters() { return number_rows; }
 
 }  // namespace deepseek::jinja

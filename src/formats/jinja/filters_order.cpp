@@ -111,15 +111,15 @@ Value unique(Interpreter& in, const Value& subject, const Arguments& arguments) 
   return in.make_sequence(Sequence::Kind::generator, std::move(items));
 }
 
-constexpr std::array<FilterRow, 6> filters{{{"sort", sort},
-                                            {"dictsort", dict_sort},
-                                            {"min", extreme<false>},
-                                            {"max", extreme<true>},
-                                            {"sum", sum},
-                                            {"unique", unique}}};
+constexpr std::array<FilterRow, 6> order_rows{{{"sort", sort},
+                                               {"dictsort", dict_sort},
+                                               {"min", extreme<false>},
+                                               {"max", extreme<true>},
+                                               {"sum", sum},
+                                               {"unique", unique}}};
 
 }  // namespace
 
-std::span<const FilterRow> order_filters() { return filters; }
+std::span<const FilterRow> order_filters() { return order_rows; }
 
 }  // namespace deepseek::jinja

@@ -182,7 +182,7 @@ Value slice_filter(Interpreter& in, const Value& subject, const Arguments& argum
   return in.make_sequence(Kind::generator, std::move(columns));
 }
 
-constexpr std::array<FilterRow, 18> filters{{
+constexpr std::array<FilterRow, 18> sequence_rows{{
     {"default", default_value},
     {"d", default_value},
     {"length", length_of},
@@ -205,6 +205,6 @@ constexpr std::array<FilterRow, 18> filters{{
 
 }  // namespace
 
-std::span<const FilterRow> sequence_filters() { return filters; }
+std::span<const FilterRow> sequence_filters() { return sequence_rows; }
 
 }  // namespace deepseek::jinja

@@ -176,7 +176,7 @@ Value url_encode(Interpreter& in, const Value& subject, const Arguments& argumen
   return in.make_text(built.take());
 }
 
-constexpr std::array<FilterRow, 17> filters{{
+constexpr std::array<FilterRow, 17> text_rows{{
     {"upper", change_case<LetterCase::upper>},
     {"lower", change_case<LetterCase::lower>},
     {"capitalize", change_case<LetterCase::capital>},
@@ -198,6 +198,6 @@ constexpr std::array<FilterRow, 17> filters{{
 
 }  // namespace
 
-std::span<const FilterRow> text_filters() { return filters; }
+std::span<const FilterRow> text_filters() { return text_rows; }
 
 }  // namespace deepseek::jinja

@@ -5,7 +5,6 @@ namespace deepseek {
 namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 }  // namespace
 
@@ -66,7 +65,7 @@ bool JsonExtent::take(char c) {
     default:
       break;
   }
-  if (is_blank(c)) return true;
+  if (is_json_blank(c)) return true;
   switch (expect_) {
     case Expect::value:
       return begin_value(c);

@@ -7,6 +7,9 @@
 
 namespace deepseek {
 
+/// Whether JSON has `c` between its tokens.
+constexpr bool is_json_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
 /// Follows the text of one JSON value (RFC 8259) byte by byte, to see where it ends and whether it
 /// is one at all.
 class JsonExtent {

@@ -9,6 +9,10 @@
 
 namespace deepseek {
 
+/// A DSML parameter: parameter_open NAME ", whether it is text, VALUE parameter_close.
+constexpr std::string_view parameter_open = "<｜DSML｜parameter name=\"";
+constexpr std::string_view parameter_close = "</｜DSML｜parameter>";
+
 /// How a family writes that it calls functions. A reply is read and, under a grammar, written by
 /// this one table: between block_open and block_close (both empty: no block) stand calls, each
 ///   call_open NAME name_close ARGUMENTS call_close

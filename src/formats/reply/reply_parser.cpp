@@ -9,19 +9,17 @@ namespace deepseek {
 namespace {
 
 constexpr size_t longest_name_bytes = 256;
-constexpr std::string_view parameter_open = "<｜DSML｜parameter name=\"";
-constexpr std::string_view parameter_close = "</｜DSML｜parameter>";
-constexpr std::string_view is_text = "\" string=\"true\">", is_value = "\" string=\"false\">";
-
-bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+/// What follows the name of a DSML parameter.
+constexpr std::string_view text_follows = "\" string=\"true\">",
+                           value_follows = "\" string=\"false\">";
 
 size_t leading_blanks(std::string_view text) {
-  return static_cast<size_t>(std::ranges::find_if_not(text, is_blank) - text.begin());
+  return static_cast<size_t>(std::ranges::find_if_not(text, is_json_blank) - text.begin());
 }
 
 size_t trailing_blanks(std::string_view text) {
   size_t size = 0;
-  while (size < text.size() && is_blank(text[text.size() - 1 - size])) ++size;
+  while (size < text.size() && is_json_blank(text[text.size() - 1 - size])) ++size;
   return size;
 }
 
@@ -79,8 +77,8 @@ std::vector<ReplyPart> ReplyParser::finish() {
 ReplyParser::Match ReplyParser::match(std::string_view literal) const {
   size_t at = 0;
   for (const char c : literal) {
-    if (is_blank(c)) continue;
-    while (at < held_.size() && is_blank(held_[at])) ++at;
+    if (is_json_blank(c)) continue;
+    while (at < held_.size() && is_json_blank(held_[at])) ++at;
     if (at == held_.size()) return {.more = !ended_};
     if (held_[at] != c) return {};
     ++at;
@@ -295,11 +293,12 @@ bool ReplyParser::step_parameters() {
     const size_t name_end = held_.find('"', open.size);
     if (name_end == std::string::npos) return false;
     const std::string_view rest = std::string_view(held_).substr(name_end);
-    const bool text = rest.starts_with(is_text), value = rest.starts_with(is_value);
-    if (!text && !value && (is_text.starts_with(rest) || is_value.starts_with(rest))) return false;
+    const bool text = rest.starts_with(text_follows), value = rest.starts_with(value_follows);
+    if (!text && !value && (text_follows.starts_with(rest) || value_follows.starts_with(rest)))
+      return false;
     if (text || value) {
       const std::string name = held_.substr(open.size, name_end - open.size);
-      held_.erase(0, name_end + (text ? is_text : is_value).size());
+      held_.erase(0, name_end + (text ? text_follows : value_follows).size());
       arguments((first_parameter_ ? "{" : ", ") + json_string(name) + (text ? ": \"" : ": "));
       first_parameter_ = false;
       begin_value();

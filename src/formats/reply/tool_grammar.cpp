@@ -26,8 +26,6 @@ Node marked(Builder& b, const Tokenizer& tokenizer, std::string_view text) {
   return parts.empty() ? b.empty() : b.sequence(parts);
 }
 
-constexpr std::string_view parameter_close = "</｜DSML｜parameter>";
-
 /// Whether any token of a text's spelling is a special one.
 bool has_special(const Tokenizer& tokenizer, std::string_view text) {
   for (const int32_t id : tokenizer.encode(text))
@@ -35,17 +33,16 @@ bool has_special(const Tokenizer& tokenizer, std::string_view text) {
   return false;
 }
 
-bool is_text(const ordered_json& schema) {
+bool takes_text(const ordered_json& schema) {
   return schema.is_object() && schema.value("type", ordered_json()) == "string";
 }
 
 /// One DSML parameter, tags included.
 Node parameter(Builder& b, const Tokenizer& tokenizer, const std::string& name,
                const ordered_json& schema) {
-  const bool text = is_text(schema);
+  const bool text = takes_text(schema);
   const Node open = marked(
-      b, tokenizer,
-      concat("<｜DSML｜parameter name=\"", name, "\" string=\"", text ? "true" : "false", "\">"));
+      b, tokenizer, concat(parameter_open, name, "\" string=\"", text ? "true" : "false", "\">"));
   const Node close = marked(b, tokenizer, concat(parameter_close, "\n"));
   if (!text) return b.sequence({open, b.json_schema(schema), close});
   if (schema.contains("enum") || schema.contains("const")) {

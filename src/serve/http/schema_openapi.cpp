@@ -10,7 +10,7 @@
 namespace deepseek::serve {
 namespace {
 
-using Json = nlohmann::json;
+using nlohmann::json;
 
 struct StatusText {
   int status;
@@ -69,10 +69,10 @@ std::string lower_case(std::string text) {
 }
 
 /// "/a/{path*}" → "/a/{path}", and the names in it.
-std::pair<std::string, Json> path_and_parameters(const std::string& pattern) {
+std::pair<std::string, json> path_and_parameters(const std::string& pattern) {
   std::string path = pattern;
   path.erase(std::remove(path.begin(), path.end(), '*'), path.end());
-  Json parameters = Json::array();
+  json parameters = json::array();
   for (size_t at = path.find('{'); at != path.npos; at = path.find('{', at + 1)) {
     const size_t end = path.find('}', at);
     parameters.push_back(
@@ -96,16 +96,16 @@ std::string operation_id(const Route& route) {
   return id;
 }
 
-Json reference(const std::string& name) { return {{"$ref", "#/components/schemas/" + name}}; }
+json reference(const std::string& name) { return {{"$ref", "#/components/schemas/" + name}}; }
 
 class Writer {
  public:
   Writer(const SchemaSet& schemas, const RouteNotes& notes) : schemas_(schemas), notes_(notes) {}
 
-  Json operation(const Route& route, Json parameters) {
+  json operation(const Route& route, json parameters) {
     const RouteNote* const note = notes_(route);
     if (!note) fail_route(route, "has no note");
-    Json page{{"operationId", operation_id(route)}};
+    json page{{"operationId", operation_id(route)}};
     if (!route.options.summary.empty()) page["summary"] = route.options.summary;
     for (const ParameterNote& one : note->parameters)
       parameters.push_back({{"name", one.name},
@@ -116,38 +116,38 @@ class Writer {
     const bool has_body = !route.options.request_schema.empty() || !note->form.empty();
     if (has_body) page["requestBody"] = request_body(route, *note);
     page["responses"] = responses(route, *note, has_body);
-    Json scopes = Json::array();  // none: any key will do
+    json scopes = json::array();  // none: any key will do
     if (!route.access.scope().empty()) scopes.push_back(route.access.scope());
-    page["security"] = Json::array();
+    page["security"] = json::array();
     if (!route.access.is_open()) page["security"] = {{{"bearer", scopes}}, {{"api_key", scopes}}};
     return page;
   }
 
   /// Those that some operation refers to.
-  Json take_failures() { return std::move(failures_); }
+  json take_failures() { return std::move(failures_); }
 
  private:
   [[noreturn]] static void fail_route(const Route& route, std::string_view what) {
     fail(ErrorKind::internal, "route ", route.method, " ", route.pattern, ": ", what);
   }
 
-  Json known(const std::string& schema, const Route& route) const {
+  json known(const std::string& schema, const Route& route) const {
     if (!schemas_.find(schema)) fail_route(route, "there is no schema " + schema);
     return reference(schema);
   }
 
-  Json request_body(const Route& route, const RouteNote& note) const {
-    Json content = Json::object();
+  json request_body(const Route& route, const RouteNote& note) const {
+    json content = json::object();
     if (!route.options.request_schema.empty())
       content["application/json"] = {{"schema", known(route.options.request_schema, route)}};
     if (!note.form.empty()) content["multipart/form-data"] = {{"schema", known(note.form, route)}};
     return {{"required", true}, {"content", std::move(content)}};
   }
 
-  Json responses(const Route& route, const RouteNote& note, bool has_body) {
-    Json page = Json::object();
+  json responses(const Route& route, const RouteNote& note, bool has_body) {
+    json page = json::object();
     for (const ReplyNote& one : note.replies) {
-      Json& answer = page[std::to_string(one.status)];
+      json& answer = page[std::to_string(one.status)];
       answer["description"] = text_of(one.status);
       if (one.media.empty()) continue;
       answer["content"][one.media] = {{"schema", reply_schema(one, route)}};
@@ -164,29 +164,29 @@ class Writer {
 
   /// OpenAPI 3.1 has no words for streams: an event is shown as its fields, lines of JSON as a
   /// list.
-  Json reply_schema(const ReplyNote& note, const Route& route) const {
+  json reply_schema(const ReplyNote& note, const Route& route) const {
     if (note.schema.empty())
-      return note.media.starts_with("text/") ? Json{{"type", "string"}} : Json::object();
-    Json schema = known(note.schema, route);
+      return note.media.starts_with("text/") ? json{{"type", "string"}} : json::object();
+    json schema = known(note.schema, route);
     if (note.media == "application/x-ndjson") return {{"type", "array"}, {"items", schema}};
     if (note.media != "text/event-stream") return schema;
-    Json data{{"type", "string"}, {"contentMediaType", "application/json"}};
+    json data{{"type", "string"}, {"contentMediaType", "application/json"}};
     const bool own_errors = route.options.dialect == ErrorDialect::responses;
     data["contentSchema"] =
-        own_errors ? schema : Json{{"anyOf", {schema, reference(dialect_of(route).schema)}}};
-    if (note.ends_with_done) data = {{"anyOf", {Json{{"const", "[DONE]"}}, std::move(data)}}};
-    const Json text{{"type", "string"}};
+        own_errors ? schema : json{{"anyOf", {schema, reference(dialect_of(route).schema)}}};
+    if (note.ends_with_done) data = {{"anyOf", {json{{"const", "[DONE]"}}, std::move(data)}}};
+    const json text{{"type", "string"}};
     return {{"description", "One event of the stream."},
             {"type", "object"},
             {"properties", {{"event", text}, {"id", text}, {"data", std::move(data)}}},
             {"required", {"data"}}};
   }
 
-  Json failure(const Dialect& dialect, int status) {
+  json failure(const Dialect& dialect, int status) {
     const std::string name = std::string(dialect.name) + "_" + std::to_string(status);
     if (!failures_.contains(name)) {
-      const Json whole{{"type", "integer"}, {"minimum", 0}};
-      Json headers{
+      const json whole{{"type", "integer"}, {"minimum", 0}};
+      json headers{
           {"x-should-retry",
            {{"required", true}, {"schema", {{"type", "string"}, {"enum", {"true", "false"}}}}}}};
       if (status == 429 || status == 503) {
@@ -204,18 +204,18 @@ class Writer {
 
   const SchemaSet& schemas_;
   const RouteNotes& notes_;
-  Json failures_ = Json::object();
+  json failures_ = json::object();
 };
 
 /// The bodies of errors, as error_body() writes them.
-void add_error_schemas(Json& schemas) {
-  const Json text{{"type", "string"}}, text_or_null{{"type", {"string", "null"}}};
+void add_error_schemas(json& schemas) {
+  const json text{{"type", "string"}}, text_or_null{{"type", {"string", "null"}}};
   schemas["Error"] = record_schema({{"error", record_schema({{"message", text},
                                                              {"type", text},
                                                              {"param", text_or_null},
                                                              {"code", text_or_null}})}});
   schemas["AnthropicError"] =
-      record_schema({{"type", Json{{"const", "error"}}},
+      record_schema({{"type", json{{"const", "error"}}},
                      {"error", record_schema({{"type", text}, {"message", text}})},
                      {"request_id", text_or_null}});
   schemas["OllamaError"] = record_schema({{"error", text}});
@@ -223,25 +223,25 @@ void add_error_schemas(Json& schemas) {
 
 }  // namespace
 
-Json record_schema(Json fields, const Json& optional) {
-  Json required = Json::array();
+json record_schema(json fields, const json& optional) {
+  json required = json::array();
   for (const auto& [name, schema] : fields.items()) required.push_back(name);
   fields.update(optional);
   return {{"type", "object"}, {"properties", std::move(fields)}, {"required", std::move(required)}};
 }
 
-Json openapi_document(const Router& router, const SchemaSet& schemas, const RouteNotes& notes,
+json openapi_document(const Router& router, const SchemaSet& schemas, const RouteNotes& notes,
                       const ApiInfo& info) {
   Writer writer(schemas, notes);
-  Json paths = Json::object();
+  json paths = json::object();
   for (const Route& route : router.routes()) {
     auto [path, parameters] = path_and_parameters(route.pattern);
     paths[path][lower_case(route.method)] = writer.operation(route, std::move(parameters));
   }
-  Json components = Json::object();
+  json components = json::object();
   for (const auto& [name, schema] : schemas.all()) components[name] = schema;
   add_error_schemas(components);
-  Json document{
+  json document{
       {"openapi", "3.1.0"},
       {"info",
        {{"title", info.title}, {"version", info.version}, {"description", info.description}}},

@@ -14,7 +14,7 @@
 namespace deepseek::serve {
 namespace {
 
-using Json = nlohmann::json;
+using nlohmann::json;
 
 constexpr std::string_view ref_prefix = "#/components/schemas/";
 constexpr int most_nesting = 64;
@@ -51,7 +51,7 @@ constexpr std::array keywords{"type",
 
 constexpr std::array types{"null", "boolean", "integer", "number", "string", "array", "object"};
 
-void check_schema(const Json& schema, const std::string& where) {
+void check_schema(const json& schema, const std::string& where) {
   if (schema.is_boolean()) return;
   if (!schema.is_object()) fail(ErrorKind::internal, "schema ", where, " is no object");
   for (const auto& [keyword, value] : schema.items()) {
@@ -64,20 +64,20 @@ void check_schema(const Json& schema, const std::string& where) {
     } else if (keyword == "items" || keyword == "additionalProperties") {
       check_schema(value, inner);
     } else if (keyword == "anyOf" || keyword == "oneOf" || keyword == "allOf") {
-      for (const Json& part : value) check_schema(part, inner);
+      for (const json& part : value) check_schema(part, inner);
     } else if (keyword == "pattern") {
       CharacterPattern::parse(value.get<std::string>());
     } else if (keyword == "type") {
-      for (const Json& type : value.is_array() ? value : Json::array({value}))
+      for (const json& type : value.is_array() ? value : json::array({value}))
         if (std::find(types.begin(), types.end(), type.get<std::string>()) == types.end())
           fail(ErrorKind::internal, "schema ", inner, ": there is no type ", type.dump());
     }
   }
 }
 
-void check_refs(const Json& schema, const SchemaSet& schemas, const std::string& where) {
+void check_refs(const json& schema, const SchemaSet& schemas, const std::string& where) {
   if (schema.is_array())
-    for (const Json& part : schema) check_refs(part, schemas, where);
+    for (const json& part : schema) check_refs(part, schemas, where);
   if (!schema.is_object()) return;
   for (const auto& [keyword, value] : schema.items()) {
     if (keyword == "$ref" && value.is_string()) {
@@ -89,7 +89,7 @@ void check_refs(const Json& schema, const SchemaSet& schemas, const std::string&
   }
 }
 
-bool is_whole(const Json& value) {
+bool is_whole(const json& value) {
   if (value.is_number_integer()) return true;
   if (!value.is_number_float()) return false;
   const auto number = value.get<double>();
@@ -97,7 +97,7 @@ bool is_whole(const Json& value) {
 }
 
 /// Whether handlers can read a whole number as int64_t.
-bool has_64_bits(const Json& value) {
+bool has_64_bits(const json& value) {
   constexpr double end = 9223372036854775808.0;  // 2^63
   if (value.is_number_unsigned()) return value.get<uint64_t>() <= uint64_t{INT64_MAX};
   if (value.is_number_integer()) return true;
@@ -105,27 +105,27 @@ bool has_64_bits(const Json& value) {
   return number > -end && number < end;  // -2^63 itself is read as an integer
 }
 
-std::string type_name(const Json& value) {
+std::string type_name(const json& value) {
   switch (value.type()) {
-    case Json::value_t::null:
+    case json::value_t::null:
       return "null";
-    case Json::value_t::boolean:
+    case json::value_t::boolean:
       return "a boolean";
-    case Json::value_t::number_integer:
-    case Json::value_t::number_unsigned:
+    case json::value_t::number_integer:
+    case json::value_t::number_unsigned:
       return "an integer";
-    case Json::value_t::number_float:
+    case json::value_t::number_float:
       return "a number";
-    case Json::value_t::string:
+    case json::value_t::string:
       return "a string";
-    case Json::value_t::array:
+    case json::value_t::array:
       return "an array";
     default:
       return "an object";
   }
 }
 
-bool has_type(const Json& value, std::string_view type) {
+bool has_type(const json& value, std::string_view type) {
   if (type == "null") return value.is_null();
   if (type == "boolean") return value.is_boolean();
   if (type == "integer") return is_whole(value);
@@ -140,8 +140,8 @@ std::string with_article(const std::string& type) {
   return (std::string_view("aio").find(type[0]) == std::string_view::npos ? "a " : "an ") + type;
 }
 
-std::string shown(const Json& value) {
-  return printable(value.dump(-1, ' ', false, Json::error_handler_t::replace), 60);
+std::string shown(const json& value) {
+  return printable(value.dump(-1, ' ', false, json::error_handler_t::replace), 60);
 }
 
 std::string below(const std::string& param, const std::string& name) {
@@ -153,7 +153,7 @@ class Walk {
  public:
   explicit Walk(const SchemaSet& schemas) : schemas_(schemas) {}
 
-  std::optional<SchemaOffence> check(const Json& value, const Json& schema,
+  std::optional<SchemaOffence> check(const json& value, const json& schema,
                                      const std::string& param) {
     if (schema.is_boolean()) {
       if (schema.get<bool>()) return std::nullopt;
@@ -174,11 +174,11 @@ class Walk {
  private:
   using Offence = std::optional<SchemaOffence>;
 
-  Offence check_type(const Json& value, const Json& schema, const std::string& param) {
+  Offence check_type(const json& value, const json& schema, const std::string& param) {
     const auto type = schema.find("type");
     if (type == schema.end()) return std::nullopt;
     std::string expected;
-    for (const Json& one : type->is_array() ? *type : Json::array({*type})) {
+    for (const json& one : type->is_array() ? *type : json::array({*type})) {
       const auto name = one.get<std::string>();
       if (has_type(value, name)) {
         if (name != "integer" || has_64_bits(value)) return std::nullopt;
@@ -189,20 +189,20 @@ class Walk {
     return SchemaOffence{param, "expected " + expected + ", got " + type_name(value), true};
   }
 
-  Offence check_value(const Json& value, const Json& schema, const std::string& param) {
+  Offence check_value(const json& value, const json& schema, const std::string& param) {
     if (const auto only = schema.find("const"); only != schema.end() && value != *only)
       return SchemaOffence{param, "expected " + shown(*only) + ", got " + shown(value), false};
     const auto choices = schema.find("enum");
     if (choices == schema.end()) return std::nullopt;
     std::string expected;
-    for (const Json& choice : *choices) {
+    for (const json& choice : *choices) {
       if (value == choice) return std::nullopt;
       expected += (expected.empty() ? "" : ", ") + shown(choice);
     }
     return SchemaOffence{param, "expected one of " + expected + ", got " + shown(value), false};
   }
 
-  Offence check_number(const Json& value, const Json& schema, const std::string& param) {
+  Offence check_number(const json& value, const json& schema, const std::string& param) {
     if (!value.is_number()) return std::nullopt;
     const auto number = value.get<double>();
     const auto out = [&](std::string_view keyword, std::string_view relation,
@@ -219,7 +219,7 @@ class Walk {
     return out("exclusiveMaximum", "less than", [](double a, double b) { return a < b; });
   }
 
-  static Offence out_of_size(const Json& schema, const std::string& param, size_t size,
+  static Offence out_of_size(const json& schema, const std::string& param, size_t size,
                              const char* least, const char* most, std::string_view unit) {
     if (const auto limit = schema.find(least); limit != schema.end() && size < limit->get<size_t>())
       return SchemaOffence{
@@ -230,7 +230,7 @@ class Walk {
     return std::nullopt;
   }
 
-  Offence check_string(const Json& value, const Json& schema, const std::string& param) {
+  Offence check_string(const json& value, const json& schema, const std::string& param) {
     if (!value.is_string()) return std::nullopt;
     const auto& text = value.get_ref<const std::string&>();
     // Continuation bytes begin no code point.
@@ -247,7 +247,7 @@ class Walk {
         param, "expected the form " + pattern->get<std::string>() + ", got " + shown(value), false};
   }
 
-  Offence check_array(const Json& value, const Json& schema, const std::string& param) {
+  Offence check_array(const json& value, const json& schema, const std::string& param) {
     if (!value.is_array()) return std::nullopt;
     if (auto offence = out_of_size(schema, param, value.size(), "minItems", "maxItems", "items"))
       return offence;
@@ -258,19 +258,19 @@ class Walk {
     return std::nullopt;
   }
 
-  Offence check_object(const Json& value, const Json& schema, const std::string& param) {
+  Offence check_object(const json& value, const json& schema, const std::string& param) {
     if (!value.is_object()) return std::nullopt;
     if (auto offence =
             out_of_size(schema, param, value.size(), "minProperties", "maxProperties", "names"))
       return offence;
     if (const auto required = schema.find("required"); required != schema.end())
-      for (const Json& name : *required)
+      for (const json& name : *required)
         if (!value.contains(name.get<std::string>()))
           return SchemaOffence{below(param, name.get<std::string>()), "is missing", true};
     const auto properties = schema.find("properties");
     const auto additional = schema.find("additionalProperties");
     for (const auto& [name, inner] : value.items()) {
-      const Json* own = nullptr;
+      const json* own = nullptr;
       if (properties != schema.end()) {
         const auto found = properties->find(name);
         if (found != properties->end()) own = &*found;
@@ -282,9 +282,9 @@ class Walk {
     return std::nullopt;
   }
 
-  Offence check_choices(const Json& value, const Json& schema, const std::string& param) {
+  Offence check_choices(const json& value, const json& schema, const std::string& param) {
     if (const auto all = schema.find("allOf"); all != schema.end())
-      for (const Json& part : *all)
+      for (const json& part : *all)
         if (auto offence = check(value, part, param)) return offence;
     for (const char* keyword : {"anyOf", "oneOf"}) {
       const auto choices = schema.find(keyword);
@@ -292,7 +292,7 @@ class Walk {
       // The offence that is told is that of the choice which got furthest: the deepest one.
       Offence best;
       bool fits = false;
-      for (const Json& choice : *choices) {
+      for (const json& choice : *choices) {
         Offence offence = check(value, choice, param);
         if (!offence) {
           fits = true;
@@ -342,7 +342,7 @@ bool nests_deeper(std::string_view text, int most) {
 
 }  // namespace
 
-void SchemaSet::add(const std::string& name, Json schema) {
+void SchemaSet::add(const std::string& name, json schema) {
   check_schema(schema, name);
   if (!schemas_.emplace(name, std::move(schema)).second)
     fail(ErrorKind::internal, "schema ", name, " is there twice");
@@ -352,49 +352,50 @@ void SchemaSet::check() const {
   for (const auto& [name, schema] : schemas_) check_refs(schema, *this, name);
 }
 
-const Json* SchemaSet::find(std::string_view name) const {
+const json* SchemaSet::find(std::string_view name) const {
   const auto found = schemas_.find(name);
   return found == schemas_.end() ? nullptr : &found->second;
 }
 
-std::optional<SchemaOffence> first_offence(const Json& value, std::string_view schema,
+std::optional<SchemaOffence> first_offence(const json& value, std::string_view schema,
                                            const SchemaSet& schemas) {
-  const Json* root = schemas.find(schema);
+  const json* root = schemas.find(schema);
   if (!root) fail(ErrorKind::internal, "there is no schema ", schema);
   return Walk(schemas).check(value, *root, "");
 }
 
-Json parse_json_body(const HttpRequest& request) {
+json parse_json_body(const HttpRequest& request) {
   const std::string_view type = request.header("Content-Type");
   const std::string_view media = type.substr(0, type.find(';'));
   const std::string_view trimmed = media.substr(0, media.find_last_not_of(" \t") + 1);
-  const bool json = same_name(trimmed, "application/json") ||
-                    (trimmed.size() > 5 && same_name(trimmed.substr(trimmed.size() - 5), "+json"));
+  const bool is_json =
+      same_name(trimmed, "application/json") ||
+      (trimmed.size() > 5 && same_name(trimmed.substr(trimmed.size() - 5), "+json"));
   // Without a type it is taken for what it must be; a browser form cannot leave the type out.
-  if (!trimmed.empty() && !json)
+  if (!trimmed.empty() && !is_json)
     refuse(415, "expected Content-Type application/json, got '", printable(type, 60), "'");
   if (request.body.empty()) refuse(400, "the body is empty; expected a JSON object");
   if (nests_deeper(request.body, most_nesting))
     refuse(400, "the body's JSON nests deeper than ", most_nesting, " levels");
-  Json value;
+  json value;
   try {
-    value = Json::parse(request.body);
-  } catch (const Json::parse_error& error) {
+    value = json::parse(request.body);
+  } catch (const json::parse_error& error) {
     const size_t at = std::min(error.byte == 0 ? 0 : error.byte - 1, request.body.size());
     const std::string_view before = std::string_view(request.body).substr(0, at);
     const auto line = 1 + std::count(before.begin(), before.end(), '\n');
     const size_t last = before.rfind('\n');
     refuse(400, "the body is not valid JSON at line ", line, ", column ",
            at - (last == before.npos ? 0 : last + 1) + 1);
-  } catch (const Json::exception&) {
+  } catch (const json::exception&) {
     refuse(400, "the body's JSON has a number out of range");
   }
   if (!value.is_object()) refuse(400, "expected a JSON object, got ", type_name(value));
   return value;
 }
 
-Json checked_body(const HttpRequest& request, std::string_view schema, const SchemaSet& schemas) {
-  Json value = parse_json_body(request);
+json checked_body(const HttpRequest& request, std::string_view schema, const SchemaSet& schemas) {
+  json value = parse_json_body(request);
   if (const auto offence = first_offence(value, schema, schemas)) {
     const std::string what = offence->param.empty() ? "the body" : offence->param;
     const std::string_view between = offence->message.starts_with("is ") ? " " : ": ";

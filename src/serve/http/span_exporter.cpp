@@ -17,17 +17,17 @@
 namespace deepseek::serve {
 namespace {
 
-using Json = nlohmann::json;
+using nlohmann::json;
 
 constexpr int64_t last_timeout_ms = 1000;
 
-Json text_attribute(const char* key, const std::string& value) {
+json text_attribute(const char* key, const std::string& value) {
   return {{"key", key}, {"value", {{"stringValue", value}}}};
 }
-Json count_attribute(const char* key, int64_t value) {
+json count_attribute(const char* key, int64_t value) {
   return {{"key", key}, {"value", {{"intValue", std::to_string(value)}}}};
 }
-Json number_attribute(const char* key, double value) {
+json number_attribute(const char* key, double value) {
   return {{"key", key}, {"value", {{"doubleValue", value}}}};
 }
 
@@ -36,9 +36,9 @@ std::string nanoseconds(std::chrono::system_clock::time_point when) {
       std::chrono::duration_cast<std::chrono::nanoseconds>(when.time_since_epoch()).count());
 }
 
-Json span_of(const RequestRecord& record) {
+json span_of(const RequestRecord& record) {
   const RequestSummary& summary = record.summary;
-  Json attributes = Json::array({text_attribute("http.request.method", record.method),
+  json attributes = json::array({text_attribute("http.request.method", record.method),
                                  text_attribute("http.route", record.route),
                                  count_attribute("http.response.status_code", record.status),
                                  text_attribute("deepseek.request_id", record.request_id)});
@@ -64,7 +64,7 @@ Json span_of(const RequestRecord& record) {
     attributes.push_back(text_attribute("gen_ai.response.finish_reason", summary.finish_reason));
   const auto end = record.began + std::chrono::duration_cast<std::chrono::system_clock::duration>(
                                       std::chrono::duration<double, std::milli>(record.total_ms));
-  Json span{{"traceId", record.trace.trace_id},
+  json span{{"traceId", record.trace.trace_id},
             {"spanId", record.trace.span_id},
             {"name", record.method + " " + record.route},
             {"kind", 2},  // server
@@ -104,13 +104,13 @@ bool post_json(const std::string& url, const std::string& body, int64_t timeout_
 }  // namespace
 
 std::string otlp_json(const std::vector<RequestRecord>& records, const std::string& service_name) {
-  Json spans = Json::array();
+  json spans = json::array();
   for (const RequestRecord& record : records) spans.push_back(span_of(record));
-  const Json document{
+  const json document{
       {"resourceSpans",
        {{{"resource", {{"attributes", {text_attribute("service.name", service_name)}}}},
          {"scopeSpans", {{{"scope", {{"name", "deepseek"}}}, {"spans", std::move(spans)}}}}}}}};
-  return document.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return document.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 struct SpanExporter::Impl {

@@ -10,7 +10,7 @@
 namespace deepseek::store {
 namespace {
 
-constexpr int64_t longest_list = 1000;
+constexpr int64_t most_batches_listed = 1000;
 
 #define BATCH_COLUMNS                                                                       \
   "id, key_id, endpoint, completion_window, input_file_id, output_file_id, error_file_id, " \
@@ -114,7 +114,7 @@ std::vector<Batch> Batches::list(const std::string& key_id, const std::string& a
         " FROM batches WHERE key_id = ? AND (created_at_ms < ? OR "
         "(created_at_ms = ? AND id < ?)) ORDER BY created_at_ms DESC, id DESC "
         "LIMIT ?",
-        {key_id, before_ms, before_ms, after, std::clamp<int64_t>(limit, 1, longest_list)});
+        {key_id, before_ms, before_ms, after, std::clamp<int64_t>(limit, 1, most_batches_listed)});
   });
   std::vector<Batch> batches;
   batches.reserve(rows.size());

@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t longest_name_bytes = 255;
-constexpr int64_t longest_list = 10'000;
+constexpr int64_t most_files_listed = 10'000;
 constexpr std::string_view temporary_prefix = "upload-";
 // Content without a record is kept this long: another server may be about to write the record.
 constexpr auto orphan_age = std::chrono::hours(1);
@@ -163,7 +163,7 @@ std::vector<FileRecord> Files::list(const std::string& key_id, const std::string
         "expires_at_ms > ?) AND (created_at_ms < ? OR (created_at_ms = ? AND id < ?)) ORDER BY "
         "created_at_ms DESC, id DESC LIMIT ?",
         {key_id, purpose, purpose, clock_(), before_ms, before_ms, after,
-         std::clamp<int64_t>(limit, 1, longest_list)});
+         std::clamp<int64_t>(limit, 1, most_files_listed)});
   });
   std::vector<FileRecord> files;
   files.reserve(rows.size());

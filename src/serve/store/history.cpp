@@ -11,7 +11,7 @@
 namespace deepseek::store {
 namespace {
 
-constexpr int64_t longest_list = 1000;
+constexpr int64_t most_chats_listed = 1000;
 
 #define CONVERSATION_COLUMNS "id, title, settings, created_at_ms, updated_at_ms"
 #define MESSAGE_COLUMNS "id, parent_id, role, content, reasoning, details, created_at_ms"
@@ -114,7 +114,7 @@ std::vector<Conversation> History::list(const std::string& key_id, const std::st
         "SELECT " CONVERSATION_COLUMNS
         " FROM conversations WHERE key_id = ? AND (updated_at_ms < ? OR (updated_at_ms = ? AND id "
         "< ?)) ORDER BY updated_at_ms DESC, id DESC LIMIT ?",
-        {key_id, before_ms, before_ms, after, std::clamp<int64_t>(limit, 1, longest_list)});
+        {key_id, before_ms, before_ms, after, std::clamp<int64_t>(limit, 1, most_chats_listed)});
   });
   std::vector<Conversation> conversations;
   conversations.reserve(rows.size());
@@ -239,7 +239,7 @@ std::vector<SearchHit> History::search(const std::string& key_id, const std::str
   const std::vector<std::string> words = search_words(query);
   if (words.empty()) return {};
   const Dialect dialect = database_.dialect();
-  limit = std::clamp<int64_t>(limit, 1, longest_list);
+  limit = std::clamp<int64_t>(limit, 1, most_chats_listed);
 
   std::vector<Value> parameters{key_id};
   std::string sql =
