@@ -151,8 +151,8 @@ class HeaderReader final : public nlohmann::json_sax<json> {
         fail_here(key_, ": expected ", key_ == "dtype" ? "a string" : "an array", ", got ", got,
                   damaged);
       case Place::shape:
-        fail_here("shape: expected at most ", most_dimensions, " sizes from 0 to ", INT64_MAX, ", got ",
-                  got, damaged);
+        fail_here("shape: expected at most ", most_dimensions, " sizes from 0 to ", INT64_MAX,
+                  ", got ", got, damaged);
       case Place::offsets:
         fail_here("data_offsets: expected two numbers from 0 to ", INT64_MAX, ", got ", got,
                   damaged);

@@ -56,7 +56,8 @@ GenerationConfig generation_config_from_json(std::string_view text, const std::s
 GenerationConfig read_generation_config(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "generation_config.json";
   if (!std::filesystem::exists(path)) return {};
-  return generation_config_from_json(read_text_file(path, generation_config_limit_bytes), path.string());
+  return generation_config_from_json(read_text_file(path, generation_config_limit_bytes),
+                                     path.string());
 }
 
 void drop_repetitions(std::vector<int64_t>& ids) {

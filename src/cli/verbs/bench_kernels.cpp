@@ -52,17 +52,16 @@ int run_bench_kernels(const Flags& flags, Console& console) {
                              std::to_string(int64_t(ceilings.byte_gop_s))));
   const std::string filter = flags.text("filter").value_or("");
   bool any = false;
-  bench::run_kernel_suite(
-      {ceilings, filter, 0.1, [&](const bench::KernelSpeed& speed) {
-         throw_if_interrupted();
-         any = true;
-         if (console.json()) {
-           page["kernels"].push_back(row_of(speed));
-           return;
-         }
-         console.line(bench::kernel_speed_text(speed));
-         console.flush();
-       }});
+  bench::run_kernel_suite({ceilings, filter, 0.1, [&](const bench::KernelSpeed& speed) {
+                             throw_if_interrupted();
+                             any = true;
+                             if (console.json()) {
+                               page["kernels"].push_back(row_of(speed));
+                               return;
+                             }
+                             console.line(bench::kernel_speed_text(speed));
+                             console.flush();
+                           }});
   if (!any)
     fail(ErrorKind::invalid_input, "--filter: expected part of a kernel's name, such as '",
          example_name, "', got '", printable(filter), "'; without it all are measured");
