@@ -11,8 +11,6 @@
 namespace deepseek {
 namespace {
 
-constexpr size_t generation_config_limit_bytes = 16 << 20;
-
 template <class T>
 void check(const std::string& where, const char* name, const std::optional<T>& value, double low,
            double high, const char* expected) {
@@ -56,8 +54,7 @@ GenerationConfig generation_config_from_json(std::string_view text, const std::s
 GenerationConfig read_generation_config(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "generation_config.json";
   if (!std::filesystem::exists(path)) return {};
-  return generation_config_from_json(read_text_file(path, generation_config_limit_bytes),
-                                     path.string());
+  return generation_config_from_json(read_text_file(path, config_limit_bytes), path.string());
 }
 
 void drop_repetitions(std::vector<int64_t>& ids) {

@@ -14,8 +14,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t config_limit_bytes = 16 << 20;
-
 struct Family {
   std::string_view model_type;  // as published
   std::string_view normalised;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,6 +10,9 @@
 #include "core/json.h"
 
 namespace deepseek {
+
+/// The longest config.json or generation_config.json that is read.
+constexpr size_t config_limit_bytes = 16 << 20;
 
 /// Typed reading of one JSON object that a stranger wrote. A field of the wrong type is refused
 /// with bad_file "where: prefix.field: expected …, got …"; null counts as absent. Holds references:

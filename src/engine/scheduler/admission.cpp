@@ -121,6 +121,12 @@ bool Scheduler::Worker::fits(const Run& run) const {
   return missing(run) <= available;
 }
 
+void Scheduler::Worker::join_running(Run& run) {
+  run.stage = Run::Stage::running;
+  ++run.job->tenant->running;
+  running_.insert(std::upper_bound(running_.begin(), running_.end(), &run, goes_before), &run);
+}
+
 bool Scheduler::Worker::start(Run& run) {
   Job& job = *run.job;
   run.sequence = engine_.add();
@@ -132,9 +138,7 @@ bool Scheduler::Worker::start(Run& run) {
     return false;
   }
   std::erase(job.tenant->waiting, &run);
-  ++job.tenant->running;
-  run.stage = Run::Stage::running;
-  running_.insert(std::upper_bound(running_.begin(), running_.end(), &run, goes_before), &run);
+  join_running(run);
   const bool begins = !job.started;
   if (begins) {
     job.started = now();

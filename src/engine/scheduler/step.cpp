@@ -313,14 +313,7 @@ void Scheduler::Worker::fork_choices(Run& first) {
     }
     run.sequence = engine_.fork(first.sequence);
     run.kept_pages = first.kept_pages;
-    run.stage = Run::Stage::running;
-    ++job.tenant->running;
-    running_.insert(std::upper_bound(running_.begin(), running_.end(), &run,
-                                     [](const Run* a, const Run* b) {
-                                       return std::tuple(!a->job->urgent, a->job->id, a->choice) <
-                                              std::tuple(!b->job->urgent, b->job->id, b->choice);
-                                     }),
-                    &run);
+    join_running(run);
   }
 }
 

@@ -89,6 +89,7 @@ class Scheduler::Worker {
   void admit();
   Run* next_waiting();
   bool start(Run& run);
+  void join_running(Run& run);
   bool start_loading(Run& run, int64_t first_page, int64_t pages);
   void loaded(Load& load);
   const PageKey& key_of(Run& run, int64_t page);

@@ -75,6 +75,23 @@ DEEPSEEK_INLINE __m256i narrow_codes(const unsigned char* block) {
   return v;
 }
 
+/// Adds what a group of columns gives, for eight outputs: `dot` is the sum of products with the
+/// stored codes, `x` the block that the columns are of, `i` which group of it they are.
+template <const BlockLayout& layout, int i>
+DEEPSEEK_INLINE void add_scaled(__m256i dot, const ActivationBlock& x, __m256 scale, __m256 min,
+                                __m256& total) {
+  if constexpr (layout.zero_bits != 0) {
+    const int minus = layout.group == 32 ? x.minus_sum : x.minus_half[i];
+    dot = _mm256_add_epi32(dot, _mm256_slli_epi32(_mm256_set1_epi32(minus), layout.zero_bits));
+  }
+  const __m256 part = _mm256_mul_ps(_mm256_cvtepi32_ps(dot), _mm256_set1_ps(x.d));
+  total = _mm256_fmadd_ps(part, scale, total);
+  if constexpr (layout.has_min) {
+    const __m256 sum = _mm256_set1_ps(layout.group == 32 ? x.sum : x.half[i]);
+    total = _mm256_fmadd_ps(sum, min, total);
+  }
+}
+
 /// Writes eight outputs, of which `used` exist.
 DEEPSEEK_INLINE void store_outputs(float* out, int64_t used, __m256 values) {
   if (used >= 8) return _mm256_storeu_ps(out, values);

@@ -87,20 +87,8 @@ DEEPSEEK_INLINE void add_group(const unsigned char* unit, int b, int h,
   for (int half = 0; half < halves; ++half) {
     __m256 scale = _mm256_setzero_ps(), min = scale;
     load_scale<layout>(unit, b * layout.groups() + i, h + half, scale, min);
-    for (int r = 0; r < rows; ++r) {
-      __m256i dot = sums.dot[half][r];
-      if constexpr (layout.zero_bits != 0) {
-        const int minus = layout.group == 32 ? x[r][at].minus_sum : x[r][at].minus_half[i];
-        dot = _mm256_add_epi32(dot, _mm256_slli_epi32(_mm256_set1_epi32(minus), layout.zero_bits));
-      }
-      const __m256 part = _mm256_mul_ps(_mm256_cvtepi32_ps(dot), _mm256_set1_ps(x[r][at].d));
-      __m256& total = acc[h + half][r];
-      total = _mm256_fmadd_ps(part, scale, total);
-      if constexpr (layout.has_min) {
-        const __m256 sum = _mm256_set1_ps(layout.group == 32 ? x[r][at].sum : x[r][at].half[i]);
-        total = _mm256_fmadd_ps(sum, min, total);
-      }
-    }
+    for (int r = 0; r < rows; ++r)
+      add_scaled<layout, i>(sums.dot[half][r], x[r][at], scale, min, acc[h + half][r]);
   }
 }
 

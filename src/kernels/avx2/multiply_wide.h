@@ -90,20 +90,9 @@ DEEPSEEK_INLINE void add_wide_group(const unsigned char* unit, int b, int h, __m
   load_scale<layout>(unit, b * layout.groups() + i, h, scale, min);
   scale = swap_middle(scale);
   if constexpr (layout.has_min) min = swap_middle(min);
-  for (int r = 0; r < rows; ++r) {
-    const ActivationBlock& whole = of[r][at];
-    __m256i dot = _mm256_hadd_epi32(sums[r][0], sums[r][1]);
-    if constexpr (layout.zero_bits != 0) {
-      const int minus = layout.group == 32 ? whole.minus_sum : whole.minus_half[i];
-      dot = _mm256_add_epi32(dot, _mm256_slli_epi32(_mm256_set1_epi32(minus), layout.zero_bits));
-    }
-    const __m256 part = _mm256_mul_ps(_mm256_cvtepi32_ps(dot), _mm256_set1_ps(whole.d));
-    acc[h][r] = _mm256_fmadd_ps(part, scale, acc[h][r]);
-    if constexpr (layout.has_min) {
-      const __m256 sum = _mm256_set1_ps(layout.group == 32 ? whole.sum : whole.half[i]);
-      acc[h][r] = _mm256_fmadd_ps(sum, min, acc[h][r]);
-    }
-  }
+  for (int r = 0; r < rows; ++r)
+    add_scaled<layout, i>(_mm256_hadd_epi32(sums[r][0], sums[r][1]), of[r][at], scale, min,
+                          acc[h][r]);
 }
 
 /// Adds the blocks of a panel that were widened, from `first` on, to what `out` holds; begins with
