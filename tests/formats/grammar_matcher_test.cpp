@@ -235,6 +235,46 @@ TEST(GrammarMatcher, NestingHasAFloor) {
   EXPECT_TRUE(matcher.is_finished());
 }
 
+TEST(GrammarMatcher, WhatCanBeReadInManyWaysIsReadInAll) {
+  const SmallVocabulary small;
+  Builder b;
+  // Each bracket may belong to either inner root, so the ways double with every one; a palindrome
+  // may turn anywhere.
+  const std::vector<std::pair<std::string, Node>> languages{
+      {"ab", b.gbnf("root ::= \"a\" root root \"b\" | \"\"")},
+      {"ab", b.gbnf("root ::= \"a\" root root \"b\" | \"a\" root \"a\" root \"b\" | \"\"")},
+      {"aa", b.gbnf("root ::= \"a\" root \"a\" | \"b\" root \"b\" | \"c\" | \"\"")},
+  };
+  for (const auto& [brackets, root] : languages) {
+    const Constraint constraint = constraint_of(small, b, root);
+    Matcher matcher(constraint);
+    std::vector<uint64_t> mask(size_t(small.vocabulary->mask_words()));
+    constexpr int depth = 60;
+    for (int i = 0; i < depth; ++i) {
+      matcher.fill_mask(mask);
+      ASSERT_TRUE(has_bit(mask, brackets[0])) << i;
+      if (i % 20 == 19) {
+        ASSERT_EQ(mask, mask_by_trying(small, matcher)) << i;
+      }
+      ASSERT_TRUE(matcher.accept(brackets[0])) << i;
+    }
+    for (int64_t left = matcher.min_tokens(); !matcher.is_complete(); --left) {
+      matcher.fill_mask(mask, left);
+      const std::vector<int32_t> allowed = tokens_of(mask);
+      ASSERT_FALSE(allowed.empty());
+      ASSERT_TRUE(matcher.accept(allowed[0]));
+      ASSERT_LT(matcher.min_tokens(), left);
+    }
+    EXPECT_TRUE(
+        b.build(root).matches(std::string(depth, brackets[0]) + std::string(depth, brackets[1])));
+    for (uint64_t seed = 0; seed < 20; ++seed) {
+      const auto text = ramble(small, constraint, seed, 120, 0);
+      ASSERT_TRUE(text);
+      EXPECT_TRUE(b.build(root).matches(*text)) << *text;
+    }
+  }
+}
+
 TEST(GrammarMatcher, AnswersDoNotDependOnOtherSequences) {
   const SmallVocabulary small;
   Builder b;

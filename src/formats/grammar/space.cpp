@@ -2,14 +2,17 @@
 #include "formats/grammar/space.h"
 
 #include <algorithm>
+#include <map>
+#include <tuple>
 
 namespace deepseek::grammar {
 namespace {
 
 constexpr int32_t unknown = -2;
 // Ambiguous grammars may be read in many ways at once. Beyond these numbers the ways that are
-// longest to complete are forgotten: what remains is still right, and can still be completed.
-constexpr size_t max_configs = 256, max_work = 4096;
+// longest to complete are forgotten: what remains is still right, and can still be completed. Joins
+// keep the number to states times depths, so that few grammars ever come near.
+constexpr size_t max_configs = 1024, max_work = 4096;
 
 uint64_t mix(uint64_t hash, uint32_t value) {
   hash = (hash ^ value) * 0x9E3779B97F4A7C15;
@@ -32,8 +35,11 @@ size_t Space::HashFrame::operator()(const std::array<int32_t, 4>& key) const {
 
 Space::Space(const Automaton& automaton, const std::vector<Need>& needs, const Spelling& spelling)
     : automaton_(automaton), needs_(needs), spelling_(spelling) {
-  frames_.assign(2, {-1, -1, 0, no_limit, 0, 0, 0});
-  resumed_.assign(2, dead);
+  for (const int32_t at : {bottom, open_bottom}) {
+    frames_.push_back({-1, -1, 0, no_limit, 0, 0, 0, at, 1, 0, 0});
+    members_.push_back(at);
+    resumed_.push_back(dead);
+  }
 }
 
 int32_t Space::start() {
@@ -50,7 +56,8 @@ int32_t Space::alone(const Config& config) {
 
 int32_t Space::resume(int32_t frame) {
   if (resumed_[frame] == unknown) {
-    work_.assign(1, {frames_[frame].target, frames_[frame].parent, 0});
+    const std::span<const Config> after = returns(frame);
+    work_.assign(after.begin(), after.end());
     const int32_t set = close();
     resumed_[frame] = set;
   }
@@ -63,12 +70,89 @@ int32_t Space::frame_of(int32_t target, int32_t parent, int32_t min, int32_t max
   if (fresh) {
     const Frame below = frames_[parent];
     const Need& need = needs_[target];
-    frames_.push_back({target, parent, min, max, below.depth + 1,
-                       std::min(Need::never, need.tokens + below.rest),
-                       std::max(below.reach, below.depth + need.depth)});
+    frames_.push_back(
+        {target, parent, min, max, below.depth + 1, std::min(Need::never, need.tokens + below.rest),
+         std::max(below.reach, below.depth + need.depth), int32_t(members_.size()), 1, -1, 0});
+    members_.push_back(at->second);
     resumed_.push_back(unknown);
   }
   return at->second;
+}
+
+int32_t Space::join_of(std::span<const int32_t> frames_to_join) {
+  std::vector<int32_t> all;
+  for (const int32_t frame : frames_to_join)
+    all.insert(all.end(), members(frame).begin(), members(frame).end());
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  if (all.size() == 1) return all[0];
+  const auto [at, fresh] = join_numbers_.try_emplace(std::move(all), int32_t(frames_.size()));
+  if (fresh) {
+    Frame join = frames_[at->first[0]];
+    join.target = join.parent = -1;
+    join.rest = Need::never;
+    join.reach = max_frames + 1;
+    // The way that is shortest to complete, of those that do not go too deep.
+    for (const int32_t member : at->first) {
+      const Frame& frame = frames_[member];
+      if (frame.reach > max_frames) continue;
+      if (std::tie(frame.rest, frame.reach) < std::tie(join.rest, join.reach)) {
+        join.rest = frame.rest;
+        join.reach = frame.reach;
+      }
+    }
+    join.members_begin = int32_t(members_.size());
+    join.members_size = int32_t(at->first.size());
+    join.returns_begin = -1;
+    members_.insert(members_.end(), at->first.begin(), at->first.end());
+    frames_.push_back(join);
+    resumed_.push_back(unknown);
+  }
+  return at->second;
+}
+
+std::span<const Config> Space::returns(int32_t frame) {
+  if (frames_[frame].returns_begin < 0) {
+    std::vector<int32_t> left(members(frame).begin(), members(frame).end());
+    std::vector<Config> found;
+    while (!left.empty()) {
+      const Frame first = frames_[left[0]];
+      callers_.clear();
+      std::erase_if(left, [&](int32_t member) {
+        const Frame& other = frames_[member];
+        if (other.target != first.target || !alike(other.parent, first.parent)) return false;
+        callers_.push_back(other.parent);
+        return true;
+      });
+      found.push_back({first.target, join_of(callers_), 0});
+    }
+    frames_[frame].returns_begin = int32_t(returns_.size());
+    frames_[frame].returns_size = int32_t(found.size());
+    returns_.insert(returns_.end(), found.begin(), found.end());
+  }
+  return std::span(returns_).subspan(frames_[frame].returns_begin, frames_[frame].returns_size);
+}
+
+bool Space::alike(int32_t a, int32_t b) const {
+  const Frame &x = frames_[a], &y = frames_[b];
+  return x.depth == y.depth && x.min == y.min && x.max == y.max;
+}
+
+void Space::join_callers() {
+  for (size_t i = 0; i + 1 < work_.size(); ++i) {
+    const Config first = work_[i];
+    callers_.assign(1, first.frame);
+    const auto others = std::remove_if(
+        work_.begin() + std::ptrdiff_t(i) + 1, work_.end(), [&](const Config& other) {
+          if (other.state != first.state || other.count != first.count ||
+              !alike(other.frame, first.frame))
+            return false;
+          callers_.push_back(other.frame);
+          return true;
+        });
+    work_.erase(others, work_.end());
+    if (callers_.size() > 1) work_[i].frame = join_of(callers_);
+  }
 }
 
 int32_t Space::push(int32_t frame, const CallEdge& call) {
@@ -152,11 +236,8 @@ int32_t Space::close() {
     const Config config = work_[i];
     const Automaton::State& state = automaton_.states[config.state];
     if (state.accepting) {
-      const Frame& frame = frames_[config.frame];
-      if (config.frame <= open_bottom)
-        complete = true;
-      else
-        visit({frame.target, frame.parent, 0});
+      if (config.frame <= open_bottom) complete = true;
+      for (const Config& after : returns(config.frame)) visit(after);
     }
     for (int32_t c = state.calls_begin; c < state.calls_end; ++c) {
       const CallEdge& call = automaton_.calls[c];
@@ -168,6 +249,7 @@ int32_t Space::close() {
     const Automaton::State& state = automaton_.states[config.state];
     return state.bytes_begin == state.bytes_end && state.symbols_begin == state.symbols_end;
   });
+  join_callers();
   if (work_.size() > max_configs) {
     std::stable_sort(work_.begin(), work_.end(),
                      [&](const Config& a, const Config& b) { return need(a) < need(b); });
@@ -194,26 +276,42 @@ int32_t Space::intern(bool complete) {
 }
 
 int32_t Space::carry(const Space& other, int32_t set) {
-  std::vector<Config> carried;
-  std::vector<int32_t> path;
-  for (Config config : other.configs(set)) {
-    path.clear();
-    for (int32_t f = config.frame; f > open_bottom; f = other.frames_[f].parent) path.push_back(f);
-    config.frame = bottom;
-    while (!path.empty()) {
-      const Frame& frame = other.frames_[path.back()];
-      config.frame = frame_of(frame.target, config.frame, frame.min, frame.max);
-      path.pop_back();
+  // What a frame stands on, and what it joins, has lower numbers than it.
+  std::map<int32_t, int32_t> carried{{bottom, bottom}, {open_bottom, open_bottom}};
+  std::vector<int32_t> wanted;
+  const auto want = [&](int32_t frame) {
+    if (carried.emplace(frame, dead).second) wanted.push_back(frame);
+  };
+  for (const Config& config : other.configs(set)) want(config.frame);
+  while (!wanted.empty()) {
+    const int32_t frame = wanted.back();
+    wanted.pop_back();
+    for (const int32_t member : other.members(frame)) {
+      want(member);
+      want(other.frames_[member].parent);
     }
-    carried.push_back(config);
   }
-  work_ = std::move(carried);
+  for (auto& [from, to] : carried) {
+    const Frame& frame = other.frames_[from];
+    if (from <= open_bottom) continue;
+    if (frame.parent >= 0) {
+      to = frame_of(frame.target, carried.at(frame.parent), frame.min, frame.max);
+      continue;
+    }
+    std::vector<int32_t> joined;
+    for (const int32_t member : other.members(from)) joined.push_back(carried.at(member));
+    to = join_of(joined);
+  }
+  const std::span<const Config> configs = other.configs(set);
+  work_.assign(configs.begin(), configs.end());
+  for (Config& config : work_) config.frame = carried.at(config.frame);
   return intern(other.sets_[set].complete);
 }
 
 size_t Space::size_bytes() const {
   return rows_.size() * sizeof(rows_[0]) + configs_.size() * 2 * sizeof(Config) +
-         sets_.size() * (sizeof(Set) + 96) + frames_.size() * (sizeof(Frame) + 64);
+         sets_.size() * (sizeof(Set) + 96) + frames_.size() * (sizeof(Frame) + 64) +
+         members_.size() * 2 * sizeof(int32_t) + returns_.size() * sizeof(Config);
 }
 
 }  // namespace deepseek::grammar

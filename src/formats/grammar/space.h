@@ -12,14 +12,18 @@
 
 namespace deepseek::grammar {
 
-/// Where a rule is being read: the state to go on at when it ends, and who called there. Frames
-/// with the same content are the same frame.
+/// Where a rule is being read: the state to go on at when it ends, and who called there. Or a join:
+/// several such frames of one depth, any of which may be the one, so that a text that can be read
+/// in many ways keeps few configurations (a graph-structured stack; Tomita, 1985). Frames with the
+/// same content are the same frame.
 struct Frame {
-  int32_t target, parent;
-  int32_t min, max;  // of the counted text that was called
-  int32_t depth;     // frames below
-  int32_t rest;      // tokens needed after the rule ends
-  int32_t reach;     // the deepest that completing what stands below goes
+  int32_t target, parent;                    // -1 in a join
+  int32_t min, max;                          // of the counted text that was called
+  int32_t depth;                             // frames below
+  int32_t rest;                              // tokens needed after the rule ends
+  int32_t reach;                             // the deepest that completing what stands below goes
+  int32_t members_begin, members_size;       // a frame that is no join has itself alone
+  int32_t returns_begin = -1, returns_size;  // where its end leads, once that was asked
   bool bounded() const { return min > 0 || max != no_limit; }
 };
 
@@ -87,6 +91,17 @@ class Space {
 
   int32_t push(int32_t frame, const CallEdge& call);
   int32_t frame_of(int32_t target, int32_t parent, int32_t min, int32_t max);
+  bool alike(int32_t a, int32_t b) const;
+  /// One frame for all of `frames_to_join`, which are alike: of one depth, with the same bounds.
+  int32_t join_of(std::span<const int32_t> frames_to_join);
+  std::span<const int32_t> members(int32_t frame) const {
+    return std::span(members_).subspan(frames_[frame].members_begin, frames_[frame].members_size);
+  }
+  /// Where reading goes on when the rule called with this frame ends: one configuration for each
+  /// target. None at the bottom. Valid until the next call.
+  std::span<const Config> returns(int32_t frame);
+  /// Makes one of the configurations in `work_` that differ in their callers alone.
+  void join_callers();
   int32_t reach(const Config& config) const;
   int32_t advance(std::span<const Config> from, uint8_t byte);
   /// The set that `work_` and the calls and ends reachable from it make, or dead.
@@ -98,13 +113,16 @@ class Space {
   const Spelling& spelling_;
   std::vector<Frame> frames_;
   std::unordered_map<std::array<int32_t, 4>, int32_t, HashFrame> frame_numbers_;
+  std::vector<int32_t> members_;
+  std::vector<Config> returns_;
+  std::unordered_map<std::vector<int32_t>, int32_t, HashInts> join_numbers_;
   std::vector<int32_t> resumed_;  // by frame; -2 unknown
   std::vector<Set> sets_;
   std::vector<Config> configs_;
   std::unordered_map<std::vector<int32_t>, int32_t, HashInts> set_numbers_;
   std::vector<std::array<int32_t, 256>> rows_;
   std::vector<Config> work_;
-  std::vector<int32_t> key_;
+  std::vector<int32_t> callers_, key_;
 };
 
 }  // namespace deepseek::grammar

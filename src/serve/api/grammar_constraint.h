@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/error.h"
 #include "engine/token_constraint.h"
 #include "formats/grammar/grammar.h"
 
@@ -17,7 +18,10 @@ class GrammarConstraint : public TokenConstraint {
   void fill_mask(std::span<uint64_t> mask, int64_t remaining_tokens) override {
     matcher_.fill_mask(mask, std::max<int64_t>(0, remaining_tokens - 1));
   }
-  void accept(int32_t token) override { matcher_.accept(token); }
+  void accept(int32_t token) override {
+    if (!matcher_.accept(token))
+      fail(ErrorKind::internal, "grammar: token ", token, " was allowed and is now refused");
+  }
   bool finished() const override { return matcher_.is_finished(); }
   int64_t least_tokens() const override { return matcher_.min_tokens() + 1; }
 
