@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Blocks multiplied as 16-bit numbers, whose products are summed in 32 bits: for codes whose byte
 // products would not fit, and for those of 5 and 6 bits with two planes. Activations are widened
-// once for many panels, both planes into one number.
+// once for many panels, both planes into one number, those of even and of odd columns apart: what
+// two madds of a word group give stands by output.
 #pragma once
 
 #include "kernels/avx2/block_codes.h"
@@ -23,76 +24,68 @@ DEEPSEEK_INLINE __m256i signed_bytes(const int8_t* at) {
   return _mm256_cvtepi8_epi16(_mm_load_si128(reinterpret_cast<const __m128i*>(at)));
 }
 
-/// v = 128 * upper + lower, or upper where it is alone.
+/// v = 128 * upper + lower, or upper where it is alone; of four columns 0 2 1 3.
 DEEPSEEK_INLINE void widen(const ActivationBlock& x, bool one_plane, int16_t* out) {
   for (int i = 0; i < activation_block; i += 16) {
     __m256i v = signed_bytes(x.upper + i);
     if (!one_plane) v = _mm256_add_epi16(_mm256_slli_epi16(v, 7), signed_bytes(x.lower + i));
+    v = _mm256_shufflehi_epi16(_mm256_shufflelo_epi16(v, 0b11011000), 0b11011000);
     _mm256_store_si256(reinterpret_cast<__m256i*>(out + i), v);
   }
 }
 
-DEEPSEEK_INLINE __m256i unsigned_words(const unsigned char* at) {
-  return _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
-}
-
-/// Codes of word group `g` for four outputs each, as they are stored or looked up.
+/// Codes of word group `g`, as they are stored or looked up.
 template <const BlockLayout& layout, int g>
-DEEPSEEK_INLINE void wide_codes(const unsigned char* block, __m256i codebook, __m256i (&w)[2]) {
-  if constexpr (layout.low_bits == 8) {
-    w[0] = unsigned_words(block + 64 * g);
-    w[1] = unsigned_words(block + 64 * g + 16);
-  } else {
-    __m256i v = narrow_codes<layout, g>(block);
-    if constexpr (layout.codebook) v = _mm256_shuffle_epi8(codebook, v);
-    w[0] = _mm256_cvtepu8_epi16(_mm256_castsi256_si128(v));
-    w[1] = _mm256_cvtepu8_epi16(_mm256_extracti128_si256(v, 1));
-  }
+DEEPSEEK_INLINE __m256i byte_codes(const unsigned char* block, __m256i codebook) {
+  if constexpr (layout.low_bits == 8)
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + 64 * g));
+  const __m256i v = narrow_codes<layout, g>(block);
+  return layout.codebook ? _mm256_shuffle_epi8(codebook, v) : v;
 }
 
-/// Adds word groups g … last: sums of two columns each, of outputs 0 to 3 and of 4 to 7.
+/// Adds word groups g … last for all outputs of a panel.
 template <const BlockLayout& layout, int g, int last, bool begins, int rows>
 DEEPSEEK_INLINE void add_wide(const unsigned char* block, __m256i codebook,
                               const int16_t* const (&x)[rows], int64_t at,
-                              __m256i (&sums)[rows][2]) {
-  __m256i w[2];
-  wide_codes<layout, g>(block, codebook, w);
-  for (int r = 0; r < rows; ++r) {
-    long long four;
-    __builtin_memcpy(&four, x[r] + activation_block * at + 4 * g, 8);
-    const __m256i q = _mm256_set1_epi64x(four);
-    for (int i = 0; i < 2; ++i) {
-      const __m256i products = _mm256_madd_epi16(w[i], q);
-      sums[r][i] = begins ? products : _mm256_add_epi32(sums[r][i], products);
-      in_order(sums[r][i]);
+                              __m256i (&sums)[2][rows]) {
+  __m256i codes[2], w[2];
+  for (int h = 0; h < 2; ++h) codes[h] = byte_codes<layout, g>(block + 32 * h, codebook);
+  for (int odd = 0; odd < 2; ++odd) {
+    for (int h = 0; h < 2; ++h)
+      w[h] = odd == 0 ? _mm256_and_si256(codes[h], _mm256_set1_epi16(255))
+                      : _mm256_srli_epi16(codes[h], 8);
+    for (int r = 0; r < rows; ++r) {
+      int two;
+      __builtin_memcpy(&two, x[r] + activation_block * at + 4 * g + 2 * odd, 4);
+      const __m256i q = _mm256_set1_epi32(two);
+      for (int h = 0; h < 2; ++h) {
+        const __m256i products = _mm256_madd_epi16(w[h], q);
+        __m256i& sum = sums[h][r];
+        sum = begins && odd == 0 ? products : _mm256_add_epi32(sum, products);
+        in_order(sum);
+      }
     }
   }
   if constexpr (g < last) add_wide<layout, g + 1, last, false>(block, codebook, x, at, sums);
 }
 
-/// Outputs 0 1 4 5 2 3 6 7, the order in which sums of neighbours come, to 0 … 7, and back.
-DEEPSEEK_INLINE __m256 swap_middle(__m256 v) {
-  return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(v), 0b11011000));
-}
-
-/// The columns of block `b` that share scale `i`, for outputs 8h to 8h + 7 in the order of
-/// swap_middle. `x` are the widened rows, which begin with block `first` of `of`.
+/// The columns of block `b` that share scale `i`. `x` are the widened rows, which begin with block
+/// `first` of `of`.
 template <const BlockLayout& layout, int i, int rows>
-DEEPSEEK_INLINE void add_wide_group(const unsigned char* unit, int b, int h, __m256i codebook,
+DEEPSEEK_INLINE void add_wide_group(const unsigned char* unit, int b, __m256i codebook,
                                     const int16_t* const (&x)[rows],
                                     const ActivationBlock* const (&of)[rows], int64_t at,
                                     __m256 (&acc)[2][rows]) {
   constexpr int first = i * layout.group / 4, last = first + layout.group / 4 - 1;
-  __m256i sums[rows][2];
-  const unsigned char* block = unit + layout.code_offset() + b * layout.block_bytes() + 32 * h;
+  __m256i sums[2][rows];
+  const unsigned char* block = unit + layout.code_offset() + b * layout.block_bytes();
   add_wide<layout, first, last, true>(block, codebook, x, at, sums);
-  __m256 scale = _mm256_setzero_ps(), min = scale;
-  load_scale<layout>(unit, b * layout.groups() + i, h, scale, min);
-  scale = swap_middle(scale);
-  if constexpr (layout.has_min) min = swap_middle(min);
-  for (int r = 0; r < rows; ++r)
-    add_scaled<layout, i>(_mm256_hadd_epi32(sums[r][0], sums[r][1]), of[r][at], scale, min,
-                          acc[h][r]);
+  for (int h = 0; h < 2; ++h) {
+    __m256 scale = _mm256_setzero_ps(), min = scale;
+    load_scale<layout>(unit, b * layout.groups() + i, h, scale, min);
+    for (int r = 0; r < rows; ++r)
+      add_scaled<layout, i>(sums[h][r], of[r][at], scale, min, acc[h][r]);
+  }
 }
 
 /// Adds the blocks of a panel that were widened, from `first` on, to what `out` holds; begins with
@@ -112,26 +105,21 @@ void wide_tile(const LinearArgs& a, const unsigned char* panel, int64_t row, int
     alignas(32) float before[panel_width] = {};
     const float* out = a.out[row + r] + a.out_offset + n;
     __builtin_memcpy(before, out, sizeof(float) * size_t(used < panel_width ? used : panel_width));
-    for (int h = 0; h < 2; ++h) acc[h][r] = swap_middle(_mm256_load_ps(before + 8 * h));
+    for (int h = 0; h < 2; ++h) acc[h][r] = _mm256_load_ps(before + 8 * h);
   }
   const __m256i codebook =
       _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(iq4_codebook)));
   for (int64_t i = 0; i < wide.blocks; ++i) {
     const unsigned char* unit = panel + (first + i) / layout.blocks * layout.unit_bytes();
     const int b = int((first + i) % layout.blocks);
-    int64_t at = i;
-    for (int h = 0; h < 2; ++h) {
-      load_anew(at);
-      add_wide_group<layout, 0>(unit, b, h, codebook, x, of, at, acc);
-      if constexpr (layout.group == 16)
-        add_wide_group<layout, 1>(unit, b, h, codebook, x, of, at, acc);
-    }
+    add_wide_group<layout, 0>(unit, b, codebook, x, of, i, acc);
+    if constexpr (layout.group == 16) add_wide_group<layout, 1>(unit, b, codebook, x, of, i, acc);
   }
 #pragma GCC unroll 4
   for (int r = 0; r < rows; ++r) {
     float* out = a.out[row + r] + a.out_offset + n;
-    store_outputs(out, used, swap_middle(acc[0][r]));
-    store_outputs(out + 8, used - 8, swap_middle(acc[1][r]));
+    store_outputs(out, used, acc[0][r]);
+    store_outputs(out + 8, used - 8, acc[1][r]);
   }
 }
 
