@@ -24,7 +24,7 @@ function(deepseek_tests room)
   target_include_directories(test_${room} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(test_${room} PRIVATE ${arg_LIBRARIES} deepseek_test_support
     GTest::gtest_main)
-  gtest_discover_tests(test_${room} TEST_PREFIX "${room}." DISCOVERY_TIMEOUT 120
+  gtest_discover_tests(test_${room} TEST_PREFIX "${room}." NO_PRETTY_VALUES DISCOVERY_TIMEOUT 120
     PROPERTIES TIMEOUT 900)
 endfunction()
 

@@ -8,26 +8,18 @@
 #include <cmath>
 #include <cstring>
 
-#include "core/random.h"
 #include "core/thread_pool.h"
 #include "model/init_source.h"
 #include "model/placing_source.h"
+#include "tests/engine/scheduler_support.h"
 #include "tests/support/block_source.h"
 #include "tests/support/tiny_configs.h"
 
 namespace deepseek {
 namespace {
 
-using Tokens = std::vector<int32_t>;
-
-Tokens random_tokens(int64_t count, uint64_t seed, int64_t vocab) {
-  const CounterRandom random(seed, 0);
-  Tokens tokens;
-  for (int64_t i = 0; i < count; ++i)
-    tokens.push_back(
-        static_cast<int32_t>(random.uniform(static_cast<uint64_t>(i)) * double(vocab)));
-  return tokens;
-}
+using testing::random_tokens;
+using testing::Tokens;
 
 std::vector<float> row_of(const Tensor& logits, int64_t row) {
   const float* begin = logits.data() + row * logits.dim(-1);

@@ -120,7 +120,8 @@ TEST_P(SchedulerAnswers, EmbeddingsDoNotDependOnChunksOrNeighbours) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, SchedulerAnswers, ::testing::Values("llama", "deepseek_v3"));
+INSTANTIATE_TEST_SUITE_P(All, SchedulerAnswers, ::testing::Values("llama", "deepseek_v3"),
+                         [](const auto& info) { return std::string(info.param); });
 
 TEST(SchedulerText, StopsAndTextAreThoseOfTheTokens) {
   const auto model = testing::tiny_model("llama");

@@ -16,7 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::TemporaryFolder;
 
-constexpr const char* commit = "0123456789abcdef0123456789abcdef01234567";
+constexpr const char* cached_commit = "0123456789abcdef0123456789abcdef01234567";
 
 std::string message_of(const std::function<void()>& work, ErrorKind expected) {
   try {
@@ -40,8 +40,8 @@ class HubCacheTest : public ::testing::Test {
   void add(const std::string& repo, const std::string& name, const std::string& content,
            const std::string& blob) {
     folder.write(fs::path("hub") / cache.model_folder(repo).filename() / "blobs" / blob, content);
-    cache.link(repo, commit, name, blob);
-    cache.write_ref(repo, "main", commit);
+    cache.link(repo, cached_commit, name, blob);
+    cache.write_ref(repo, "main", cached_commit);
   }
 
   TemporaryFolder folder;
@@ -106,10 +106,10 @@ TEST_F(HubCacheTest, ASnapshotIsReadThroughItsLinks) {
   add("org/name", "sub/a.gguf", "GGUF....", "b1");
   const auto found = cache.find("org/name");
   ASSERT_TRUE(found);
-  EXPECT_EQ(found->commit, commit);
+  EXPECT_EQ(found->commit, cached_commit);
   EXPECT_EQ(found->names(), std::vector<std::string>{"sub/a.gguf"});
   EXPECT_EQ(found->size_bytes(), 8u);
-  EXPECT_TRUE(cache.find("org/name", commit));
+  EXPECT_TRUE(cache.find("org/name", cached_commit));
   EXPECT_FALSE(cache.find("org/name", "../../main"));
   EXPECT_FALSE(cache.find("org/other"));
   ASSERT_EQ(cache.models().size(), 1u);
@@ -130,8 +130,8 @@ TEST_F(HubCacheTest, ALinkThatLeadsOutOfTheCacheIsRefused) {
   fs::create_directories(cache.model_folder("org/name") / "snapshots");
   fs::create_directories(folder.path() / "outside");
   fs::create_directory_symlink(folder.path() / "outside",
-                               cache.model_folder("org/name") / "snapshots" / commit);
-  message_of([&] { cache.link("org/name", commit, "x.gguf", "b"); }, ErrorKind::bad_file);
+                               cache.model_folder("org/name") / "snapshots" / cached_commit);
+  message_of([&] { cache.link("org/name", cached_commit, "x.gguf", "b"); }, ErrorKind::bad_file);
   EXPECT_TRUE(fs::is_empty(folder.path() / "outside"));
 }
 

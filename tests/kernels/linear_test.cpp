@@ -98,13 +98,14 @@ void compare(const Weight& weight, int64_t rows, const std::vector<float>& value
   }
 }
 
-class LinearKernels : public testing::TestWithParam<Format> {};
+class LinearKernels : public ::testing::TestWithParam<Format> {};
 
-std::string format_name(const testing::TestParamInfo<Format>& info) {
+std::string format_name(const ::testing::TestParamInfo<Format>& info) {
   return std::string(format_info(info.param).name);
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, LinearKernels, testing::ValuesIn(linear_formats()), format_name);
+INSTANTIATE_TEST_SUITE_P(Formats, LinearKernels, ::testing::ValuesIn(linear_formats()),
+                         format_name);
 
 TEST_P(LinearKernels, EveryVariantEqualsTheScalarDefinition) {
   const int64_t block = format_info(GetParam()).block_size;

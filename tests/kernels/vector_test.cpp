@@ -29,7 +29,7 @@ namespace {
 
 using test::random_values;
 
-constexpr float infinity = std::numeric_limits<float>::infinity();
+constexpr float inf = std::numeric_limits<float>::infinity();
 constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 
 /// Floats that start four bytes past any vector's alignment, with a guard behind them.
@@ -130,8 +130,8 @@ TEST(VectorKernels, LogSumExpHasTheBitsOfItsDefinition) {
 }
 
 TEST(VectorKernels, ExpHasTheBitsOfItsDefinitionEverywhere) {
-  std::vector<float> x{0.0f,  -0.0f,   infinity, -infinity, nan,    88.72f, 88.73f,
-                       89.0f, -87.34f, -103.9f,  -104.0f,   -1e30f, 1e30f,  1e-40f};
+  std::vector<float> x{0.0f,  -0.0f,   inf,     -inf,    nan,    88.72f, 88.73f,
+                       89.0f, -87.34f, -103.9f, -104.0f, -1e30f, 1e30f,  1e-40f};
   for (float v = -106; v < 91; v += 0.0113f) x.push_back(v);
   const int64_t count = static_cast<int64_t>(x.size());
   expect_equal_bits(exp_rows_f32, [&](const auto& variant) {
@@ -157,7 +157,7 @@ TEST(VectorKernels, ExpIsWithinOneUnitInTheLastPlace) {
 
 TEST(VectorKernels, NonFiniteValuesComeOutAsInTheDefinition) {
   std::vector<float> x = random_values(40, 1);
-  for (const float bad : {infinity, -infinity, nan})
+  for (const float bad : {inf, -inf, nan})
     for (const size_t at : {size_t{0}, size_t{17}, size_t{39}}) {
       std::vector<float> values = x;
       values[at] = bad;

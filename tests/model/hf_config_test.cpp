@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-json published(const std::string& name) {
+json published_json(const std::string& name) {
   return json::parse(testing::read_data(std::filesystem::path(DEEPSEEK_SOURCE_DIR) /
                                         "tests/data/configs" / (name + ".json")));
 }
@@ -49,7 +49,7 @@ TEST(HfConfig, BothPublishedFormsOfEveryGoldenFolderAreEqual) {
 }
 
 TEST(HfConfig, ReadsTheV3Form) {
-  const ModelConfig c = read(published("deepseek-v3"));
+  const ModelConfig c = read(published_json("deepseek-v3"));
   EXPECT_EQ(c.model_type, "deepseek_v3");
   EXPECT_EQ(c.attention, AttentionKind::mla);
   EXPECT_EQ(c.q_lora_rank, 1536);
@@ -72,13 +72,13 @@ TEST(HfConfig, ReadsTheV3Form) {
 }
 
 TEST(HfConfig, ReadsUe8m0Scales) {
-  json config = published("deepseek-v3");
+  json config = published_json("deepseek-v3");
   config["quantization_config"]["scale_fmt"] = "ue8m0";
   EXPECT_TRUE(read(config).fp8->ue8m0_scales);
 }
 
 TEST(HfConfig, MissingFieldsTakeTheDefaultsOfTransformers) {
-  json config = published("deepseek-llm-67b");
+  json config = published_json("deepseek-llm-67b");
   for (const char* name : {"num_key_value_heads", "rms_norm_eps", "rope_theta", "rope_scaling",
                            "tie_word_embeddings", "hidden_act", "bos_token_id", "eos_token_id"})
     config.erase(name);
@@ -91,21 +91,21 @@ TEST(HfConfig, MissingFieldsTakeTheDefaultsOfTransformers) {
   EXPECT_FALSE(c.bos_token_id);
   EXPECT_TRUE(c.eos_token_ids.empty());
 
-  config = published("deepseek-v3");
+  config = published_json("deepseek-v3");
   for (const char* name :
        {"scoring_func", "topk_method", "norm_topk_prob", "moe_layer_freq", "num_key_value_heads"})
     config.erase(name);
-  EXPECT_TRUE(read(config) == read(published("deepseek-v3")));
+  EXPECT_TRUE(read(config) == read(published_json("deepseek-v3")));
 }
 
 TEST(HfConfig, HeadDimOfTheFileWins) {
-  json config = published("deepseek-llm-7b");
+  json config = published_json("deepseek-llm-7b");
   config["head_dim"] = 96;
   EXPECT_EQ(read(config).head_dim, 96);
 }
 
 TEST(HfConfig, Qwen2HasBiasesAndNoWindowUnlessItIsUsed) {
-  json config = published("deepseek-r1-distill-qwen-1.5b");
+  json config = published_json("deepseek-r1-distill-qwen-1.5b");
   EXPECT_TRUE(read(config).attention_bias);
   config["use_sliding_window"] = true;
   EXPECT_THROW(read(config), Error);
@@ -114,13 +114,13 @@ TEST(HfConfig, Qwen2HasBiasesAndNoWindowUnlessItIsUsed) {
 }
 
 TEST(HfConfig, UnknownFieldsAreIgnored) {
-  json config = published("deepseek-llm-7b");
+  json config = published_json("deepseek-llm-7b");
   config["some_future_note"] = {{"a", {1, 2, 3}}};
-  EXPECT_TRUE(read(config) == read(published("deepseek-llm-7b")));
+  EXPECT_TRUE(read(config) == read(published_json("deepseek-llm-7b")));
 }
 
 TEST(HfConfig, V2NormalisedWeightsAreNotScaled) {
-  json config = published("deepseek-v2");
+  json config = published_json("deepseek-v2");
   EXPECT_EQ(read(config).routed_scaling_factor, 16);
   config["norm_topk_prob"] = true;
   EXPECT_EQ(read(config).routed_scaling_factor, 1);
@@ -266,7 +266,7 @@ TEST(HfConfig, RefusesBadFieldsByName) {
       {v3, "/quantization_config/scale_fmt", "e3m0", cannot, "quantization_config.scale_fmt"},
   };
   for (const Refusal& row : table) {
-    json config = published(row.base);
+    json config = published_json(row.base);
     const json::json_pointer at(row.field);
     if (row.value.is_discarded())
       config[at.parent_pointer()].erase(at.back());
@@ -296,7 +296,7 @@ TEST(HfConfig, RefusesSizesWhoseProductIsAbsurd) {
       EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
     }
   };
-  json config = published("deepseek-v3");
+  json config = published_json("deepseek-v3");
   config["hidden_size"] = 1 << 22;
   config["moe_intermediate_size"] = 1 << 22;
   expect(config, "the sizes multiply to");
@@ -304,7 +304,7 @@ TEST(HfConfig, RefusesSizesWhoseProductIsAbsurd) {
   config["num_hidden_layers"] = 4096;
   expect(config, "n_routed_experts: expected at most 131072 experts in all layers, got 16384");
 
-  config = published("deepseek-llm-7b");
+  config = published_json("deepseek-llm-7b");
   config["hidden_size"] = config["intermediate_size"] = 1;
   config["head_dim"] = 1 << 14;
   config["num_attention_heads"] = config["num_key_value_heads"] = 4096;

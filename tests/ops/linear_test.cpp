@@ -80,13 +80,14 @@ double worst_difference(const std::vector<float>& got, const std::vector<double>
   return worst / rms(want);
 }
 
-class LinearFormats : public testing::TestWithParam<Format> {};
+class LinearFormats : public ::testing::TestWithParam<Format> {};
 
-std::string format_name(const testing::TestParamInfo<Format>& info) {
+std::string format_name(const ::testing::TestParamInfo<Format>& info) {
   return std::string(format_info(info.param).name);
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, LinearFormats, testing::ValuesIn(linear_formats()), format_name);
+INSTANTIATE_TEST_SUITE_P(Formats, LinearFormats, ::testing::ValuesIn(linear_formats()),
+                         format_name);
 
 TEST_P(LinearFormats, EqualsFloat64OnWhatTheKernelSees) {
   const Weight weight = random_weight(GetParam(), 37, 512, 1);
