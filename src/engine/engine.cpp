@@ -150,12 +150,14 @@ std::optional<StepResult> Engine::step(std::span<const StepSpan> spans, Probe* p
   }
   for (const auto& table : pages) view.pages.emplace_back(table);
   const BlockCache::Round round(step_memory_);
-  const Tensor states = model_->forward(batch, &view, probe);
+  const bool every_row =
+      hidden != nullptr || probe != nullptr || rows.size() == static_cast<size_t>(batch.size());
+  const Tensor states = model_->forward(batch, &view, probe, every_row ? nullptr : &rows);
   if (hidden != nullptr) *hidden = states;
   for (const StepSpan& span : spans)
     find(span.sequence).length += static_cast<int64_t>(span.tokens.size());
   const Tensor chosen =
-      rows.size() == static_cast<size_t>(batch.size()) ? states : gather_rows(states, rows);
+      states.dim(0) == static_cast<int64_t>(rows.size()) ? states : gather_rows(states, rows);
   result.logits = rows.empty() ? Tensor::empty({0, vocab}) : model_->logits(model_->norm(chosen));
   return result;
 }

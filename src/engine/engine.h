@@ -70,7 +70,8 @@ class Engine {
   /// invalid_input for a token outside the vocabulary, a sequence named twice, or an empty span.
   std::optional<StepResult> step(std::span<const StepSpan> spans);
 
-  /// As step, with what happens inside shown to `probe`; also the hidden states of every row.
+  /// As step, with what happens inside shown to `probe`; also the hidden states of every row. With
+  /// neither, the last layer computes the rows alone whose logits are asked for.
   std::optional<StepResult> step(std::span<const StepSpan> spans, Probe* probe, Tensor* hidden);
 
   /// Gives back the memory that the last step left for the next.

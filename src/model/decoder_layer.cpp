@@ -6,6 +6,7 @@
 #include "nn/gqa.h"
 #include "nn/mla.h"
 #include "ops/elementwise.h"
+#include "ops/shape.h"
 
 namespace deepseek {
 namespace {
@@ -87,11 +88,13 @@ DecoderLayer::DecoderLayer(ParamSource& source, const std::string& prefix, int64
                                  config.intermediate_size);
 }
 
-Tensor DecoderLayer::forward(const Tensor& hidden_td, const AttentionContext& context,
-                             Probe* probe) const {
+Tensor DecoderLayer::forward(const Tensor& hidden_td, const AttentionContext& context, Probe* probe,
+                             const std::vector<int64_t>* rows) const {
   const Tensor attended = self_attn_->forward(input_layernorm_.forward(hidden_td), context);
   if (probe != nullptr) probe->attended(layer_, attended);
-  const Tensor middle = add(hidden_td, attended);
+  Tensor middle = add(hidden_td, attended);
+  if (rows != nullptr) middle = gather_rows(middle, *rows);
+  if (middle.dim(0) == 0) return middle;
   const Tensor x = post_attention_layernorm_.forward(middle);
   const Tensor out = add(middle, moe_ ? moe_->forward(x, layer_, probe) : mlp_->forward(x));
   if (probe != nullptr) probe->layer_done(layer_, out);

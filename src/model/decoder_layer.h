@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "model/config.h"
 #include "nn/attention.h"
@@ -26,7 +27,10 @@ class DecoderLayer {
   DecoderLayer(ParamSource& source, const std::string& prefix, int64_t layer,
                const ModelConfig& config, const PassOptions& passes);
 
-  Tensor forward(const Tensor& hidden_td, const AttentionContext& context, Probe* probe) const;
+  /// With `rows` only theirs, [rows, d], in that order: every row is attended to, what follows is
+  /// computed for them alone.
+  Tensor forward(const Tensor& hidden_td, const AttentionContext& context, Probe* probe,
+                 const std::vector<int64_t>* rows = nullptr) const;
   void each_linear(const std::function<void(Linear&)>& visit);
 
  private:

@@ -60,16 +60,18 @@ Tensor Transformer::embed_rows(const std::vector<int32_t>& tokens) const {
   return embed(embed_tokens_, tokens);
 }
 
-Tensor Transformer::forward(const Batch& batch, const CacheView* cache, Probe* probe) const {
+Tensor Transformer::forward(const Batch& batch, const CacheView* cache, Probe* probe,
+                            const std::vector<int64_t>* rows) const {
   Tensor hidden_td = embed_rows(batch.tokens);
   if (probe != nullptr) probe->embedded(hidden_td);
   const RopeTable rope = rope_table(batch.positions, frequencies_);
   for (size_t i = 0; i < layers_.size(); ++i) {
+    const std::vector<int64_t>* wanted = i + 1 == layers_.size() ? rows : nullptr;
     if (cache == nullptr) {
-      hidden_td = layers_[i].forward(hidden_td, {batch, rope}, probe);
+      hidden_td = layers_[i].forward(hidden_td, {batch, rope}, probe, wanted);
     } else {
       const LayerCache layer_cache(*cache, batch, static_cast<int64_t>(i));
-      hidden_td = layers_[i].forward(hidden_td, {batch, rope, &layer_cache}, probe);
+      hidden_td = layers_[i].forward(hidden_td, {batch, rope, &layer_cache}, probe, wanted);
     }
   }
   return hidden_td;

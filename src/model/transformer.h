@@ -33,10 +33,11 @@ class Transformer {
   const ModelConfig& config() const { return config_; }
   CacheLayout cache_layout(DType dtype) const { return deepseek::cache_layout(config_, dtype); }
 
-  /// The residual stream after the last layer, before the final norm, [T, d]. Token ids must be
-  /// within the vocabulary: throws invalid_input otherwise.
-  Tensor forward(const Batch& batch, const CacheView* cache = nullptr,
-                 Probe* probe = nullptr) const;
+  /// The residual stream after the last layer, before the final norm, [T, d], or [rows, d] where
+  /// only `rows` are wanted. Token ids must be within the vocabulary: throws invalid_input
+  /// otherwise.
+  Tensor forward(const Batch& batch, const CacheView* cache = nullptr, Probe* probe = nullptr,
+                 const std::vector<int64_t>* rows = nullptr) const;
   /// The final norm, [N, d] -> [N, d].
   Tensor norm(const Tensor& hidden_nd) const { return norm_.forward(hidden_nd); }
   /// Normed rows to logits, [N, d] -> [N, vocab].

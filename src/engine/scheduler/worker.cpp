@@ -240,14 +240,11 @@ void Scheduler::Worker::end_job(Job& job, FinishReason reason, const std::option
     options_.observer->finished(job.request.tenant, job.usage, timings, *job.first_reason);
   job.ticket->push(Finished{job.usage, timings, error, late});
   tenants_.leave(*job.tenant);
-  {
+  if (!job.started) {
     const std::lock_guard lock(mutex_);
-    if (!job.started) {
-      waits_no_more(job);
-    }
-    --open_jobs_;
+    waits_no_more(job);
   }
-  quiet_.notify_all();
+  ++ended_jobs_;
   jobs_.erase(job.id);
 }
 
@@ -272,9 +269,13 @@ void Scheduler::Worker::publish() {
     s.disk_bytes = disk_->bytes();
     s.disk_pages = disk_->pages();
   }
-  const std::lock_guard lock(mutex_);
-  published_ = s;
-  rows_per_second_ = budget_.rows_per_second();
+  {
+    const std::lock_guard lock(mutex_);
+    published_ = s;
+    rows_per_second_ = budget_.rows_per_second();
+    open_jobs_ -= std::exchange(ended_jobs_, 0);
+  }
+  quiet_.notify_all();
 }
 
 Scheduler::Scheduler(TextModel& model, const SchedulerOptions& options)

@@ -143,7 +143,7 @@ class Scheduler::Worker {
   double rows_per_second_ = 0;
   SchedulerStatistics published_;
   std::condition_variable quiet_;
-  std::atomic<int64_t> open_jobs_{0};
+  std::atomic<int64_t> open_jobs_{0};  // until the statistics without them are published
   std::atomic<bool> draining_{false}, abort_{false}, stop_{false};
   std::atomic<SchedulerTime::rep> last_progress_{0};
 
@@ -154,6 +154,7 @@ class Scheduler::Worker {
   std::list<Load> loads_;
   StepBudget budget_;
   uint64_t step_number_ = 0;
+  int64_t ended_jobs_ = 0;  // since the last publish()
   bool positions_changed_ = false;
   SchedulerStatistics counts_;
   std::unique_ptr<ExpertLoad> expert_load_;  // null: no observer, or no experts
