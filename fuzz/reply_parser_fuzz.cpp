@@ -28,7 +28,7 @@ std::vector<ReplyPart> joined(const std::vector<ReplyPart>& parts) {
 
 /// The parts of `text` that comes in pieces of whole characters.
 std::vector<ReplyPart> parse(const ReplyForm& form, const ReplyParser::Options& options,
-                             std::string_view text, size_t piece) {
+                             std::string_view text, size_t piece, bool cut_off) {
   ReplyParser parser(form, options);
   std::vector<ReplyPart> parts;
   const auto add = [&](std::vector<ReplyPart> more) {
@@ -40,24 +40,18 @@ std::vector<ReplyPart> parse(const ReplyForm& form, const ReplyParser::Options& 
     add(parser.feed(text.substr(0, size)));
     text.remove_prefix(size);
   }
-  add(parser.finish());
+  add(parser.finish(cut_off));
   return joined(parts);
 }
 
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  if (size == 0) return 0;
-  ReplyForm form;
-  form.tools = find_tool_form(families[data[0] % families.size()]);
-  form.thinks = (data[0] & 0x40) != 0;
-  const ReplyParser::Options options{.inside_reasoning = (data[0] & 0x80) != 0, .read_calls = true};
-  const std::string text =
-      replace_invalid_utf8(std::string_view(reinterpret_cast<const char*>(data) + 1, size - 1));
-  const auto whole = parse(form, options, text, text.size() + 1);
-  if (parse(form, options, text, 1) != whole || parse(form, options, text, 7) != whole)
+/// However the text is cut into pieces the parts are the same, and a call that ended has arguments
+/// that are one JSON value.
+void check(const ReplyForm& form, const ReplyParser::Options& options, std::string_view text,
+           bool cut_off) {
+  const auto whole = parse(form, options, text, text.size() + 1, cut_off);
+  if (parse(form, options, text, 1, cut_off) != whole ||
+      parse(form, options, text, 7, cut_off) != whole)
     std::abort();
-  // A call that ended has arguments that are one JSON value.
   std::string arguments;
   for (const ReplyPart& part : whole) {
     if (part.kind == ReplyPart::Kind::call_begin) arguments.clear();
@@ -68,5 +62,21 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     extent.end();
     if (extent.state() != JsonExtent::State::complete) std::abort();
   }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) return 0;
+  ReplyForm form;
+  form.tools = find_tool_form(families[data[0] % families.size()]);
+  form.thinks = (data[0] & 0x40) != 0;
+  const ReplyParser::Options options{.inside_reasoning = (data[0] & 0x80) != 0,
+                                     .read_calls = true,
+                                     .calls_first = (data[0] & 0x20) != 0};
+  const std::string text =
+      replace_invalid_utf8(std::string_view(reinterpret_cast<const char*>(data) + 1, size - 1));
+  check(form, options, text, false);
+  check(form, options, text, true);
   return 0;
 }

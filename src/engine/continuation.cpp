@@ -79,8 +79,8 @@ std::optional<int32_t> Continuation::forced_token() {
   const ThinkingOptions& thinking = *options_.thinking;
   const auto close = static_cast<int64_t>(thinking.forced_close.size());
   const bool used_up = thinking.budget >= 0 && reasoning_tokens_ >= thinking.budget;
-  const bool no_room_left =
-      options_.constraint != nullptr && remaining() <= close + options_.constraint->least_tokens();
+  const int64_t least = options_.constraint ? options_.constraint->least_tokens() : 0;
+  const bool no_room_left = least > 0 && remaining() <= close + least;
   if (!forcing_ && close > 0 && (used_up || no_room_left)) {
     forcing_ = true;
     forced_ = 0;
@@ -90,9 +90,9 @@ std::optional<int32_t> Continuation::forced_token() {
 }
 
 int32_t Continuation::draw(std::span<const float> logits, int64_t position) {
-  const bool no_end =
-      !options_.end_tokens.empty() && (static_cast<int64_t>(tokens_.size()) < options_.min_tokens ||
-                                       (options_.constraint != nullptr && thinking_));
+  const bool no_end = !options_.end_tokens.empty() &&
+                      (static_cast<int64_t>(tokens_.size()) < options_.min_tokens ||
+                       (options_.constraint != nullptr && (thinking_ || options_.avoid_end)));
   if (!constrained() && !no_end) return sampler_.sample(logits, position);
   mask_.resize(static_cast<size_t>(vocab_ + 63) / 64);
   if (constrained())

@@ -39,6 +39,7 @@ struct ContinuationOptions {
   int64_t min_tokens = 0;
   std::vector<std::string> stop;
   std::set<int32_t> end_tokens;  // end the answer, are no part of it
+  bool avoid_end = false;        // no end token while the constraint allows another
   bool logprobs = false;
   int64_t top_logprobs = 0;
 };

@@ -16,8 +16,8 @@ class TokenConstraint {
 
   /// Sets bit t % 64 of mask[t / 64] for every token t that may come next and clears all others.
   /// `mask` has (vocab + 63) / 64 words. `remaining_tokens` is how many may still be drawn, this
-  /// one and one that ends the text counted: as it runs out only what can still be finished stays
-  /// allowed.
+  /// one counted: as it runs out only what can still be finished stays allowed. A text that is
+  /// whole with the last of them needs no token to end it.
   virtual void fill_mask(std::span<uint64_t> mask, int64_t remaining_tokens) = 0;
 
   /// `token` was chosen; it is one that the last mask allowed.
@@ -26,8 +26,8 @@ class TokenConstraint {
   /// Nothing can follow: the answer ends without drawing another token.
   virtual bool finished() const = 0;
 
-  /// Fewest tokens in which the text can be finished from here; reasoning is cut short to leave
-  /// room for them.
+  /// Fewest tokens in which the text can be finished from here, 0 where it may end; reasoning is
+  /// cut short to leave room for them.
   virtual int64_t least_tokens() const { return 0; }
 };
 

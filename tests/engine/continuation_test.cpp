@@ -100,6 +100,16 @@ TEST(Continuation, TheConstraintChoosesAmongWhatItAllows) {
   }
 }
 
+TEST(Continuation, AnEndThatIsAvoidedComesWhereNothingElseIsAllowed) {
+  ContinuationOptions options = greedy(4);
+  options.avoid_end = true;
+  options.constraint = std::make_shared<EveryThird>(1);  // the end token's
+  Continuation answer(options, nullptr, vocab);
+  EXPECT_EQ(follow(answer, {end_token, end_token, end_token, end_token}),
+            (std::vector<int32_t>{10, 10, 10}));
+  EXPECT_EQ(answer.finish(), FinishReason::stop);
+}
+
 TEST(Continuation, AFinishedConstraintEndsTheAnswer) {
   ContinuationOptions options = greedy(10);
   const auto constraint = std::make_shared<EveryThird>(0);

@@ -45,7 +45,7 @@ std::vector<ReplyPart> parse(const ReplyForm& form, std::string_view text, bool 
       at = cut;
     }
     add(parser.feed(text.substr(at)));
-    add(parser.finish());
+    add(parser.finish(false));
     return joined(parts);
   };
   const std::vector<ReplyPart> whole = run({});
@@ -170,6 +170,41 @@ TEST(ReplyParser, WhatIsNoCallStaysContent) {
   const std::string block = "<tool_call>\n{\"name\": \"f\", \"arguments\": {}}\n</tool_call>";
   EXPECT_EQ(parse(form("qwen"), block, false, false), (Parts{{Kind::content, block}}))
       << "no tools were declared";
+}
+
+TEST(ReplyParser, ALimitLeavesNothingOfAMarker) {
+  const auto cut = [](const ReplyForm& form, std::string_view text, bool inside = false) {
+    ReplyParser parser(form, {.inside_reasoning = inside, .read_calls = true});
+    Parts parts = parser.feed(text);
+    const Parts rest = parser.finish(true);
+    parts.insert(parts.end(), rest.begin(), rest.end());
+    return joined(parts);
+  };
+  const ReplyForm qwen = form("qwen");
+  const std::string reply = "Let me look.\n<tool_call>\n{\"name\": \"now\", \"arguments\": {}";
+  for (size_t size = 12; size < reply.size() - 2; ++size) {
+    const Parts parts = cut(qwen, reply.substr(0, size));
+    ASSERT_FALSE(parts.empty());
+    EXPECT_EQ(parts[0].text.substr(0, 12), "Let me look.");
+    EXPECT_LE(parts[0].text.size(), 13U) << parts[0].text;
+    EXPECT_TRUE(parts.size() == 1 || parts[1] == (ReplyPart{Kind::call_begin, "now", 0}));
+  }
+  // The arguments are whole: it is a call, whatever is missing of its end.
+  const Parts whole = {{Kind::content, "Let me look."}};
+  for (const char* end : {"", "}", "}\n", "}\n</tool_ca"})
+    EXPECT_EQ(cut(qwen, reply + end), whole + call(0, "now", "{}")) << end;
+  EXPECT_EQ(cut(form("", true), "so </thi", true), (Parts{{Kind::reasoning, "so"}}));
+  EXPECT_EQ(cut(form("", true), "</think>so "), (Parts{{Kind::content, "</think>so "}}));
+  EXPECT_TRUE(cut(form("llama"), "{\"name\": \"no").empty());
+}
+
+TEST(ReplyParser, WhatDoesNotBeginWithACallMayBeToldToHaveNone) {
+  ReplyParser parser(form("qwen"), {.read_calls = true, .calls_first = true});
+  const std::string text = R"({"a": "<tool_call>\n{\"name\": \"now\""})";
+  Parts parts = parser.feed(text);
+  const Parts rest = parser.finish(false);
+  parts.insert(parts.end(), rest.begin(), rest.end());
+  EXPECT_EQ(joined(parts), (Parts{{Kind::content, text}}));
 }
 
 TEST(ReplyParser, ACallThatBreaksOffHasNoEnd) {

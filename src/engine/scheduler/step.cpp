@@ -13,6 +13,19 @@ namespace {
 /// Rows whose logits are held at once when a prompt is scored.
 constexpr int64_t scored_rows = 64;
 
+/// What `work` fails with.
+template <class Work>
+std::optional<Error> failure_of(Work work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    return error;
+  } catch (const std::exception& error) {
+    return Error(ErrorKind::internal, error.what());
+  }
+  return std::nullopt;
+}
+
 double seconds(SchedulerTime::duration time) { return std::chrono::duration<double>(time).count(); }
 
 }  // namespace
@@ -143,15 +156,10 @@ void Scheduler::Worker::execute(const std::vector<Part>& parts) {
 
   std::optional<StepResult> result;
   Tensor hidden_td;
-  std::optional<Error> failure;
-  try {
+  std::optional<Error> failure = failure_of([&] {
     result = engine_.step(spans, expert_load_.get(), hidden_wanted ? &hidden_td : nullptr);
-    if (!result) failure = Error(ErrorKind::internal, "scheduler: a step got no pages");
-  } catch (const Error& error) {
-    failure = error;
-  } catch (const std::exception& error) {
-    failure = Error(ErrorKind::internal, error.what());
-  }
+    if (!result) fail(ErrorKind::internal, "scheduler: a step got no pages");
+  });
   const SchedulerTime computed = now();
   if (failure) {
     std::vector<Job*> jobs;
@@ -175,9 +183,12 @@ void Scheduler::Worker::execute(const std::vector<Part>& parts) {
     Run& run = *part.run;
     run.last_step = step_number_;
     tenants_.charge(*run.job->tenant, part.rows);
-    after_rows(part, hidden_td, first_row);
+    const std::optional<Error> error =
+        run.job->error ? run.job->error
+                       : failure_of([&] { after_rows(part, hidden_td, first_row); });
     first_row += part.rows;
-    if (pending(run) > 0) continue;
+    if (error) fail_runs(*run.job, *error);
+    if (error || pending(run) > 0) continue;
     const bool prompt_done = !run.begun;
     run.begun = true;
     const bool draws_now = spans[i].logits == StepSpan::Logits::last;
@@ -319,14 +330,10 @@ void Scheduler::Worker::fork_choices(Run& first) {
 
 void Scheduler::Worker::draw(std::vector<Draw>& draws) {
   const auto one = [](Draw& draw) {
-    try {
+    draw.error = failure_of([&] {
       draw.piece =
           draw.run->answer->advance(draw.logits, static_cast<int64_t>(draw.run->tokens.size()));
-    } catch (const Error& error) {
-      draw.error = error;
-    } catch (const std::exception& error) {
-      draw.error = Error(ErrorKind::internal, error.what());
-    }
+    });
   };
   if (draws.size() == 1) return one(draws.front());
   compute_pool().parallel_for(static_cast<int64_t>(draws.size()), 1,
@@ -335,17 +342,18 @@ void Scheduler::Worker::draw(std::vector<Draw>& draws) {
                               });
 }
 
+// The job stays until the step is over: close_if_done would look at it again.
+void Scheduler::Worker::fail_runs(Job& job, const Error& error) {
+  job.error = error;
+  for (const auto& run : job.runs)
+    if (run->stage != Run::Stage::done) end_run(*run, FinishReason::error);
+}
+
 void Scheduler::Worker::deliver(Draw& draw, SchedulerTime time) {
   Run& run = *draw.run;
   Job& job = *run.job;
   if (run.stage == Run::Stage::done) return;  // another choice failed
-  if (draw.error) {
-    // The job stays until the step is over: close_if_done would look at it again.
-    for (const auto& other : job.runs)
-      if (other->stage != Run::Stage::done) end_run(*other, FinishReason::error);
-    job.error = draw.error;
-    return;
-  }
+  if (draw.error) return fail_runs(job, *draw.error);
   ContinuationPiece& piece = draw.piece;
   if (piece.token) {
     run.tokens.push_back(*piece.token);

@@ -91,7 +91,10 @@ std::variant<Ticket, Busy> Scheduler::Worker::submit(GenerateRequest request) {
     how.max_tokens = max_tokens;
     how.min_tokens = what.min_tokens;
     how.stop = what.stop;
-    if (!what.ignore_end) how.end_tokens = model_.end_tokens;
+    // Bound text ends where its grammar does, so that there the model's end tokens stay what they
+    // are.
+    if (!what.ignore_end || how.constraint != nullptr) how.end_tokens = model_.end_tokens;
+    how.avoid_end = what.ignore_end;
     how.end_tokens.insert(what.stop_tokens.begin(), what.stop_tokens.end());
     how.logprobs = what.logprobs;
     how.top_logprobs = what.top_logprobs;

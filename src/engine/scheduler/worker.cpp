@@ -78,7 +78,12 @@ Scheduler::Worker::~Worker() {
 
 void Scheduler::Worker::loop() {
   while (!stop_) {
-    if (round()) continue;
+    try {
+      if (round()) continue;
+    } catch (const std::exception& error) {  // such as no memory: what was under way is lost
+      const Error why(ErrorKind::internal, error.what());
+      while (!jobs_.empty()) end_job(*jobs_.begin()->second, FinishReason::error, why);
+    }
     if (stop_) return;
     engine_.rest();
     if (jobs_.empty())

@@ -77,6 +77,7 @@ class Scheduler::Worker {
   static std::optional<SchedulerTime> next_deadline(const Job& job);
   SchedulerTime next_look() const;
   void end_run(Run& run, FinishReason reason);
+  void fail_runs(Job& job, const Error& error);
   void end_late(Job& job);
   void end_job(Job& job, FinishReason reason, const std::optional<Error>& error,
                std::optional<LateIn> late = {});

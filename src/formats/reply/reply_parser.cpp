@@ -40,6 +40,7 @@ std::string json_string(std::string_view text) {
 ReplyParser::ReplyParser(const ReplyForm& form, const Options& options)
     : form_(form),
       read_calls_(options.read_calls && form.tools != nullptr),
+      calls_first_(options.calls_first || (read_calls_ && form.tools->at_start)),
       at_(!form.thinks               ? At::content
           : options.inside_reasoning ? At::reasoning
                                      : At::start) {}
@@ -51,7 +52,18 @@ std::vector<ReplyPart> ReplyParser::feed(std::string_view piece) {
   return std::exchange(out_, {});
 }
 
-std::vector<ReplyPart> ReplyParser::finish() {
+void ReplyParser::finish_cut_off() {
+  if (at_ == At::content && held_.empty()) emit(ReplyPart::Kind::content, trailing_);
+  if (at_ != At::call_close) return;
+  emit(ReplyPart::Kind::call_end, "");
+  ++complete_calls_;
+}
+
+std::vector<ReplyPart> ReplyParser::finish(bool cut_off) {
+  if (cut_off) {
+    finish_cut_off();
+    return std::exchange(out_, {});
+  }
   ended_ = true;
   while (step()) {
   }
@@ -201,7 +213,7 @@ bool ReplyParser::step_content() {
     return false;
   }
   const std::string_view trigger = form_.tools->trigger();
-  if (form_.tools->at_start) {
+  if (calls_first_) {
     const Match found = match(trigger);
     if (!shown_ && found.matched) {
       at_ = At::between_calls;

@@ -34,12 +34,14 @@ class ReplyParser {
   struct Options {
     bool inside_reasoning = false;  // the prompt ends within it
     bool read_calls = false;        // tools were declared
+    bool calls_first = false;       // a reply that does not begin with a call has none
   };
   ReplyParser(const ReplyForm& form, const Options& options);
 
   std::vector<ReplyPart> feed(std::string_view piece);
-  /// At the end of the reply: what was held back.
-  std::vector<ReplyPart> finish();
+  /// At the end of the reply: what was held back. `cut_off`: a limit ended it, so that what may be
+  /// the beginning of a marker is no part of the text, and a call whose arguments are whole is one.
+  std::vector<ReplyPart> finish(bool cut_off);
 
   /// Calls whose arguments are complete.
   int calls() const { return complete_calls_; }
@@ -82,6 +84,7 @@ class ReplyParser {
   void take(size_t size);
   /// The text so far was no call after all: it is content.
   bool not_a_call();
+  void finish_cut_off();
   /// A call whose name was told breaks off: what follows is content.
   bool broken_call();
   void begin_call(const std::string& name);
@@ -91,7 +94,7 @@ class ReplyParser {
   }
 
   ReplyForm form_;
-  bool read_calls_;
+  bool read_calls_, calls_first_;
   At at_;
   bool ended_ = false;
   std::string held_;      // not yet understood

@@ -22,14 +22,21 @@ bool is_function_name(const std::string& name) {
          });
 }
 
-/// What the reply is bound to: the calls that are allowed, or the format that was asked for.
+/// What the reply is bound to: the calls that are allowed, the format that was asked for, or either
+/// of them.
 std::optional<grammar::Grammar> reply_grammar(const ModelHost& host, const ChatJob& job) {
+  const bool required = job.tool_choice.kind == ToolChoice::Kind::required;
+  if (required && job.input.tools.empty())
+    refuse_param(422, "tool_choice", "expected tools where tool_choice demands a call, got none");
   const bool calls = !job.input.tools.empty() && job.tool_choice.kind != ToolChoice::Kind::none;
-  if (!calls) return job.bound;
-  if (job.bound && job.tool_choice.kind != ToolChoice::Kind::required)
-    refuse_param(422, "response_format",
-                 "a bound answer beside tools that may be called is not supported; set tool_choice "
-                 "to none or required");
+  std::optional<grammar::Grammar> bound;
+  if (job.bound && (!calls || required)) bound = job.bound->compile();
+  if (!calls) return bound;
+  const ToolForm& form = tool_form_of(host);
+  if (job.bound && !required && form.at_start)
+    refuse_param(422, job.bound->param,
+                 "this model's calls are JSON that cannot be told from an answer bound to a form; "
+                 "set tool_choice to none or required");
   std::vector<ToolFunction> functions = tool_functions(job.input.tools, job.strict_tools);
   if (!job.tool_choice.name.empty()) {
     std::erase_if(functions,
@@ -40,11 +47,12 @@ std::optional<grammar::Grammar> reply_grammar(const ModelHost& host, const ChatJ
   }
   try {
     grammar::Builder builder;
-    return builder.build(
-        tool_replies(builder, tool_form_of(host), functions,
-                     {.required = job.tool_choice.kind == ToolChoice::Kind::required,
-                      .many = job.tool_choice.parallel},
-                     host.tokenizer()));
+    const grammar::Node replies = tool_replies(
+        builder, form, functions,
+        {.required = required || job.bound.has_value(), .many = job.tool_choice.parallel},
+        host.tokenizer());
+    if (!job.bound || required) return builder.build(replies);
+    return builder.build(builder.choice({job.bound->in(builder), replies}));
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::internal) throw;
     throw RequestError(422, error.what(), {.param = "tools"});
@@ -107,6 +115,7 @@ ChatAnswer start_chat(const ApiContext& context, const HttpRequest& http, ModelH
   const bool calls = !job.input.tools.empty() && job.tool_choice.kind != ToolChoice::Kind::none;
   const std::optional<grammar::Grammar> bound = reply_grammar(host, job);
 
+  if (!job.input.thinking && job.thinking_budget.value_or(0) > 0) job.input.thinking = true;
   ChatPrompt prompt;
   if (job.prompt) {
     prompt.tokens = std::move(*job.prompt);
@@ -139,13 +148,12 @@ ChatAnswer start_chat(const ApiContext& context, const HttpRequest& http, ModelH
   check_room(host, request.tenant, prompt_tokens);
   std::shared_ptr<Bill> bill = context.accounts->admit(http, host.name(), demand_of(host, request));
   set_deadlines(request, http, context.time_limits);
-  ChatAnswer answer{submit(host, std::move(request)),
-                    std::move(bill),
-                    {},
-                    std::move(prompt.warnings),
-                    prompt_tokens};
+  const RequestClass work = request.request_class;
+  ChatAnswer answer{submit(host, std::move(request)), std::move(bill), work, {},
+                    std::move(prompt.warnings),       prompt_tokens};
   answer.parsers.assign(choices, ReplyParser(as_read, {.inside_reasoning = prompt.inside_reasoning,
-                                                       .read_calls = calls}));
+                                                       .read_calls = calls,
+                                                       .calls_first = job.bound.has_value()}));
   return answer;
 }
 

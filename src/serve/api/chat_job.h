@@ -11,6 +11,7 @@
 #include "serve/api/answer.h"
 #include "serve/api/api.h"
 #include "serve/api/chat_prompt.h"
+#include "serve/api/request_fields.h"
 
 namespace deepseek::serve {
 
@@ -28,9 +29,9 @@ struct ChatJob {
   std::optional<std::vector<int32_t>> prompt;  // goes in place of the conversation, as it is
   const char* prompt_field = "messages";       // that a prompt too long is told by
   ToolChoice tool_choice;
-  bool strict_tools = false;              // schemas must be strict ones
-  bool strict_replay = true;              // calls without the reasoning before them are refused
-  std::optional<grammar::Grammar> bound;  // what the answer is bound to
+  bool strict_tools = false;         // schemas must be strict ones
+  bool strict_replay = true;         // calls without the reasoning before them are refused
+  std::optional<OutputBound> bound;  // what the answer is bound to
   std::optional<int64_t> thinking_budget;
   GenerateRequest request;  // all but prompt, constraints, thinking
 };
@@ -39,6 +40,7 @@ struct ChatJob {
 struct ChatAnswer {
   Ticket ticket;
   std::shared_ptr<Bill> bill;
+  RequestClass work;
   std::vector<ReplyParser> parsers;  // one a choice
   std::vector<std::string> warnings;
   int64_t prompt_tokens = 0;

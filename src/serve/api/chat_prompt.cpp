@@ -120,7 +120,7 @@ ChatPrompt chat_prompt(const ModelHost& host, ChatInput input) {
   if (form.tools == nullptr) spell_out_calls(messages, tool_form_of(host));
   adapt_arguments(messages, form.arguments_as_text);
 
-  if (input.thinking.value_or(false) && !form.thinks)
+  if (input.thinking.value_or(!input.effort.empty()) && !form.thinks)
     prompt.warnings.push_back("thinking: this model has none; it answers without");
   if (input.thinking == false && form.thinks && !form.thinking_can_be_set)
     prompt.warnings.push_back("thinking: this model always thinks");

@@ -49,7 +49,9 @@ class ChatReply : public ChatSession {
     if (continuous_usage_) {
       int64_t tokens = 0;
       for (const ChatChoice& one : choices_) tokens += one.tokens;
-      page["usage"] = {{"completion_tokens", tokens}};
+      page["usage"] = {{"prompt_tokens", prompt_tokens_},
+                       {"completion_tokens", tokens},
+                       {"total_tokens", prompt_tokens_ + tokens}};
     } else if (include_usage_) {
       page["usage"] = nullptr;
     }
@@ -118,9 +120,9 @@ class ChatReply : public ChatSession {
   }
 
   void write_last(const Finished& end) override {
-    if (include_usage_) {
+    if (include_usage_ || timings_) {
       ordered_json page = chunk(ordered_json::array());
-      page["usage"] = usage_json(end.usage);
+      if (include_usage_) page["usage"] = usage_json(end.usage);
       if (timings_) page["timings"] = timings_json(end.timings, end.usage);
       answer_->send(page.dump());
     }

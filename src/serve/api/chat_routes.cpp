@@ -42,6 +42,25 @@ ToolChoice tool_choice(const json& body) {
   return choice;
 }
 
+/// Whether the answer goes on where the last message ends.
+bool continues_last(const json& body) {
+  const json& messages = body["messages"];
+  const bool of_assistant = messages.back()["role"] == "assistant";
+  for (size_t i = 0; i < messages.size(); ++i)
+    if (field<bool>(messages[i], "prefix").value_or(false) &&
+        !(of_assistant && i + 1 == messages.size()))
+      refuse_param(422, concat("messages[", i, "].prefix"),
+                   "expected prefix on the last message, and that the assistant's, got it in "
+                   "messages[",
+                   i, "], whose role is ", messages[i]["role"].get<std::string>());
+  const bool asked = field<bool>(body, "continue_final_message").value_or(false);
+  if (asked && !of_assistant)
+    refuse_param(422, "continue_final_message",
+                 "expected a last message of the assistant to go on with, got one of ",
+                 messages.back()["role"].get<std::string>());
+  return asked || field<bool>(messages.back(), "prefix").value_or(false);
+}
+
 ChatJob chat_job(const ApiContext& context, const ModelHost& host, const HttpRequest& http,
                  const json& body) {
   // Order of members matters to templates and to schemas: they are read again from the text.
@@ -52,15 +71,12 @@ ChatJob chat_job(const ApiContext& context, const ModelHost& host, const HttpReq
   if (ordered.contains("tools") && ordered["tools"].is_array()) job.input.tools = ordered["tools"];
   job.input.thinking = wants_thinking(body);
   job.input.effort = deepseek_effort(field<std::string>(body, "reasoning_effort").value_or(""));
-  const ordered_json& last = job.input.messages.back();
-  job.input.continue_last =
-      last["role"] == "assistant" && (field<bool>(last, "prefix").value_or(false) ||
-                                      field<bool>(body, "continue_final_message").value_or(false));
+  job.input.continue_last = continues_last(body);
   if (ordered.contains("chat_template_kwargs") && ordered["chat_template_kwargs"].is_object())
     job.input.template_values = ordered["chat_template_kwargs"];
   job.tool_choice = tool_choice(body);
   job.strict_replay = context.strict_replay;
-  job.bound = output_grammar(http.body);
+  job.bound = output_bound(http.body);
   job.thinking_budget = field<int64_t>(body, "thinking_token_budget");
   if (const auto thinking = body.find("thinking"); thinking != body.end() && thinking->is_object())
     if (const auto budget = field<int64_t>(*thinking, "budget_tokens"))

@@ -24,6 +24,7 @@ ChatSession::ChatSession(std::shared_ptr<Answer> answer, std::shared_ptr<ModelHo
       created_(unix_time()),
       prompt_tokens_(started.prompt_tokens),
       choices_(started.parsers.size()),
+      work_(started.work),
       bill_(std::move(started.bill)),
       parsers_(std::move(started.parsers)) {
   answer_->add_headers(bill_->headers());
@@ -47,6 +48,8 @@ bool ChatSession::ready() {
   });
   return false;
 }
+
+void ChatSession::failed(const std::exception_ptr& failure) { answer_->fail(failure); }
 
 void ChatSession::event(const TicketEvent& event) {
   if (const auto* queue = std::get_if<QueuePosition>(&event)) {
@@ -107,7 +110,7 @@ void ChatSession::take(const ChoiceFinished& ended) {
   const bool failed = ended.reason != FinishReason::stop && ended.reason != FinishReason::length;
   // A stream that failed before its first event is a plain error.
   if (!failed) begin(ended.choice);
-  take(ended.choice, parsers_[ended.choice].finish(), {});
+  take(ended.choice, parsers_[ended.choice].finish(ended.reason != FinishReason::stop), {});
   choices_[ended.choice].ended = ended;
   cancelled_ |= ended.reason == FinishReason::cancelled;
   if (answer_->streams() && !failed) write_end(ended.choice);
@@ -126,7 +129,7 @@ void ChatSession::finish(const Finished& end) {
                       .queue_ms = end.timings.queue_ms,
                       .first_token_ms = end.timings.first_token_ms});
   const bool own_limit =
-      end.late && is_own_limit(answer_->request(), context_->time_limits, *end.late);
+      end.late && is_own_limit(answer_->request(), context_->time_limits, *end.late, work_);
   const store::TokenCounts used = charged_tokens(end, answer_->streams(), own_limit);
   if (end.error || cancelled_) {
     bill_->settle(used, outcome_of(end, cancelled_));

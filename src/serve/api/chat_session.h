@@ -47,6 +47,7 @@ class ChatSession : public ReplySession, public std::enable_shared_from_this<Cha
 
   bool ready() final;
   void event(const TicketEvent& event) final;
+  void failed(const std::exception_ptr& failure) final;
 
  protected:
   // These six only while the answer streams.
@@ -84,6 +85,7 @@ class ChatSession : public ReplySession, public std::enable_shared_from_this<Cha
   void take(size_t index, const std::vector<ReplyPart>& parts, const std::vector<Logprobs>& scores);
   void finish(const Finished& end);
 
+  const RequestClass work_;
   const std::shared_ptr<Bill> bill_;
   std::vector<ReplyParser> parsers_;
   bool cancelled_ = false;

@@ -86,7 +86,10 @@ struct CompletionJob {
         model(field<std::string>(body, "model").value_or(this->host->name())),
         created(unix_time()),
         echo(field<bool>(body, "echo").value_or(false)),
-        scored(field<int64_t>(body, "logprobs").has_value()) {
+        scored(field<int64_t>(body, "logprobs").has_value()),
+        timings(field<bool>(body, "timings_per_token").value_or(false) ||
+                field<bool>(body, "timings").value_or(false)),
+        work(request_class(body)) {
     this->answer->add_headers(this->bill->headers());
     if (!field<bool>(body, "stream").value_or(false)) return;
     if (const auto options = body.find("stream_options");
@@ -127,7 +130,8 @@ struct CompletionJob {
   std::shared_ptr<ApiContext> context;
   std::string id, model;
   int64_t created;
-  bool echo, scored, include_usage = false, continuous_usage = false;
+  bool echo, scored, timings, include_usage = false, continuous_usage = false;
+  RequestClass work;
 
   std::mutex mutex;  // of what follows: prompts end on different threads
   std::vector<std::weak_ptr<ReplySession>> sessions;
@@ -165,6 +169,11 @@ class CompletionSession : public ReplySession {
       for (const auto& session : job->running()) job->context->pump.wake(session);
     });
     return false;
+  }
+
+  void failed(const std::exception_ptr& failure) override {
+    job_->cancel();
+    job_->answer->fail(failure);
   }
 
   void event(const TicketEvent& event) override {
@@ -276,7 +285,8 @@ class CompletionSession : public ReplySession {
           {"finish_reason", choices_[i].reason}};
     const bool streams = job_->answer->streams();
     const bool own_limit =
-        end.late && is_own_limit(job_->answer->request(), job_->context->time_limits, *end.late);
+        end.late &&
+        is_own_limit(job_->answer->request(), job_->context->time_limits, *end.late, job_->work);
     const store::TokenCounts charged = charged_tokens(end, streams, own_limit);
     job_->charged.hit += charged.hit;
     job_->charged.miss += charged.miss;
@@ -304,9 +314,10 @@ class CompletionSession : public ReplySession {
     }
     job_->answer->charge_at_end(job_->bill, job_->charged, store::Outcome::complete);
     if (streams) {
-      if (job_->include_usage) {
+      if (job_->include_usage || job_->timings) {
         ordered_json page = job_->page(ordered_json::array());
-        page["usage"] = usage_json(job_->usage);
+        if (job_->include_usage) page["usage"] = usage_json(job_->usage);
+        if (job_->timings) page["timings"] = timings_json(end.timings, end.usage);
         job_->answer->send(page.dump());
       }
       job_->answer->done();
@@ -314,6 +325,7 @@ class CompletionSession : public ReplySession {
     }
     ordered_json page = job_->page(job_->choices);
     page["usage"] = usage_json(job_->usage);
+    if (job_->timings) page["timings"] = timings_json(end.timings, end.usage);
     job_->answer->reply(json_reply(wire_text(page)));
   }
 
@@ -355,7 +367,9 @@ void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
   request.salt = cache_salt(context->accounts->secret(), http,
                             field<std::string>(body, "user_id").value_or(""));
   request.tenant = tenant(http);
-  const std::optional<grammar::Grammar> bound = output_grammar(http.body);
+  const std::optional<OutputBound> bound = output_bound(http.body);
+  std::optional<grammar::Constraint> constraint;
+  if (bound) constraint = host->constraint(bound->compile());
 
   std::vector<std::vector<int32_t>> all = prompts(*host, body);
   Demand demand;
@@ -372,11 +386,9 @@ void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
   for (const auto& prompt : all) {
     GenerateRequest mine = request;
     mine.prompt = prompt;
-    if (bound) {
-      const grammar::Constraint constraint = host->constraint(*bound);
+    if (constraint)
       for (ChoiceRequest& choice : mine.choices)
-        choice.constraint = std::make_shared<GrammarConstraint>(constraint);
-    }
+        choice.constraint = std::make_shared<GrammarConstraint>(*constraint);
     // The request has begun with the first of its prompts.
     if (!tickets.empty()) mine.queue_deadline = mine.first_token_deadline = {};
     tickets.push_back(submit(*host, std::move(mine)));  // a refusal drops those before it

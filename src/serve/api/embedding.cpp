@@ -31,6 +31,7 @@ class EmbeddingSession : public ReplySession {
   EmbeddingSession(std::shared_ptr<EmbeddingRun> run, size_t index)
       : run_(std::move(run)), index_(index) {}
   void event(const TicketEvent& event) override;
+  void failed(const std::exception_ptr& failure) override;
 
  private:
   std::shared_ptr<EmbeddingRun> run_;
@@ -87,8 +88,8 @@ class EmbeddingRun : public std::enable_shared_from_this<EmbeddingRun> {
       result_.prompt_tokens += end.usage.prompt_tokens;
       if (end.timings.total_ms > result_.timings.total_ms) result_.timings = end.timings;
       const LateIn where = end.late == LateIn::queue ? LateIn::queue : LateIn::answer;
-      const bool own_limit =
-          end.late && is_own_limit(answer_->request(), context_->time_limits, where);
+      const bool own_limit = end.late && is_own_limit(answer_->request(), context_->time_limits,
+                                                      where, job_.request_class);
       charged_.miss += charged_tokens(end, false, own_limit).miss;
       end_.add(end, own_limit);
       goes_on = !end_.failed() && !failure_ && !cancelled_;
@@ -103,6 +104,16 @@ class EmbeddingRun : public std::enable_shared_from_this<EmbeddingRun> {
     } else {
       cancel();
     }
+    end_if_over();
+  }
+
+  void failed(const std::exception_ptr& failure) {
+    {
+      const std::lock_guard lock(mutex_);
+      --open_;
+      failure_ = failure;
+    }
+    cancel();
     end_if_over();
   }
 
@@ -191,6 +202,8 @@ class EmbeddingRun : public std::enable_shared_from_this<EmbeddingRun> {
   std::exception_ptr failure_;  // of it, or of beginning the next
   bool cancelled_ = false, over_ = false;
 };
+
+void EmbeddingSession::failed(const std::exception_ptr& failure) { run_->failed(failure); }
 
 void EmbeddingSession::event(const TicketEvent& event) {
   if (const auto* embedding = std::get_if<Embedding>(&event))

@@ -206,7 +206,7 @@ std::optional<bool> wants_thinking(const ordered_json& body) {
 }
 
 /// The JSON that output_config.format (or output_format, its former name) binds the answer to.
-std::optional<grammar::Grammar> output_bound(const ordered_json& body) {
+std::optional<OutputBound> answer_bound(const ordered_json& body) {
   std::string where = "output_config.format";
   ordered_json format;
   if (const auto config = field<ordered_json>(body, "output_config"))
@@ -219,7 +219,7 @@ std::optional<grammar::Grammar> output_bound(const ordered_json& body) {
   if (!format.is_object() || format.value("type", ordered_json()) != "json_schema" ||
       !format.contains("schema") || !format["schema"].is_object())
     refuse_param(422, where, "expected {\"type\": \"json_schema\", \"schema\": {…}} in ", where);
-  return schema_grammar(where + ".schema", format["schema"]);
+  return schema_bound(where + ".schema", format["schema"]);
 }
 
 /// Versions are dates; what this server answers is the same in all of them.
@@ -280,7 +280,7 @@ MessagesRequest messages_request(const ApiContext& context, const ModelHost& hos
                                  const HttpRequest& http, const json& body) {
   MessagesRequest request = messages_conversation(context, http);
   ChatJob& job = request.job;
-  job.bound = output_bound(ordered_json::parse(http.body));
+  job.bound = answer_bound(ordered_json::parse(http.body));
   if (const auto thinking = body.find("thinking"); thinking != body.end() && thinking->is_object())
     job.thinking_budget = field<int64_t>(*thinking, "budget_tokens");
   json common = json::object();

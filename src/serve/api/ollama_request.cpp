@@ -72,11 +72,11 @@ json common_fields(const json& body) {
   return common;
 }
 
-std::optional<grammar::Grammar> bound_of(const ordered_json& body) {
+std::optional<OutputBound> bound_of(const ordered_json& body) {
   const auto format = body.find("format");
   if (format == body.end() || format->is_null() || *format == "") return std::nullopt;
-  if (format->is_object()) return schema_grammar("format", *format);
-  if (*format == "json") return json_object_grammar("format");
+  if (format->is_object()) return schema_bound("format", *format);
+  if (*format == "json") return json_object_bound("format");
   refuse_param(422, "format", "expected \"json\" or a JSON schema in format, got '",
                printable(format->dump(), 80), "'");
 }
@@ -134,7 +134,8 @@ OllamaRequest ollama_generate_request(const ApiContext& context, const ModelHost
                                       const HttpRequest& http, const json& body) {
   refuse_images(ordered_json::parse(http.body), "");
   for (const char* name : {"template", "context"})
-    if (const auto at = body.find(name); at != body.end() && !at->is_null() && !at->empty())
+    if (const auto at = body.find(name);
+        at != body.end() && !at->is_null() && !at->empty() && *at != "")
       refuse_param(422, name, "expected no ", name,
                    ", got one; the model's own template is used, "
                    "and a conversation goes to /api/chat");

@@ -31,6 +31,7 @@ PageAnswer::PageAnswer(std::shared_ptr<Page> page, HttpRequest request,
       host_(std::move(host)),
       bill_(std::move(started.bill)),
       parser_(std::move(started.parsers.front())),
+      work_(started.work),
       stream_(std::move(stream)),
       message_(std::move(message)),
       details_(ordered_json::parse(message_.details)),
@@ -68,7 +69,7 @@ void PageAnswer::event(const TicketEvent& event) {
     show(parser_.feed(delta->text));
     if (Clock::now() - saved_ > between_saves) save();
   } else if (const auto* ended = std::get_if<ChoiceFinished>(&event)) {
-    show(parser_.finish());
+    show(parser_.finish(ended->reason != FinishReason::stop));
     reason_ = ended->reason;
   } else if (const auto* end = std::get_if<Finished>(&event)) {
     finish(*end);
@@ -92,7 +93,8 @@ void PageAnswer::show(const std::vector<ReplyPart>& parts) {
 void PageAnswer::finish(const Finished& end) {
   over_ = true;
   const bool cancelled = reason_ == FinishReason::cancelled;
-  const bool own_limit = end.late && is_own_limit(request_, page_->api()->time_limits, *end.late);
+  const bool own_limit =
+      end.late && is_own_limit(request_, page_->api()->time_limits, *end.late, work_);
   bill_->settle(charged_tokens(end, true, own_limit), outcome_of(end, cancelled));
   details_["state"] = end.error ? "failed" : cancelled ? "stopped" : "done";
   details_["finish_reason"] = cancelled ? "stopped" : finish_reason(reason_, false);

@@ -27,6 +27,7 @@ class PageAnswer : public ReplySession {
 
   void begin();
   void event(const TicketEvent& event) override;
+  void failed(const std::exception_ptr& /*failure*/) override {}  // the end of this object tells it
 
  private:
   void show(const std::vector<ReplyPart>& parts);
@@ -39,6 +40,7 @@ class PageAnswer : public ReplySession {
   std::shared_ptr<ModelHost> host_;
   std::shared_ptr<Bill> bill_;
   ReplyParser parser_;
+  const RequestClass work_;
   ReplayStream stream_;
   store::ChatMessage message_;
   nlohmann::ordered_json details_;

@@ -22,7 +22,7 @@ ChatJob answer_job(const ApiContext& context, const ModelHost& host, const HttpR
     if (thinking->contains("budget_tokens"))
       job.thinking_budget = (*thinking)["budget_tokens"].get<int64_t>();
   }
-  job.bound = output_grammar(http.body);
+  job.bound = output_bound(http.body);
   apply_common_fields(body, host, job.request);
   job.request.report_progress = true;
   job.request.salt = cache_salt(context.accounts->secret(), http, "");

@@ -78,16 +78,28 @@ void ReplyPump::work() {
 
 void ReplyPump::drain(const std::shared_ptr<ReplySession>& session) {
   const std::lock_guard one_at_a_time(session->mutex_);
-  while (session->ready()) {
-    const std::optional<TicketEvent> event = session->ticket_->poll();
-    if (!event) break;
-    session->event(*event);
-    if (std::holds_alternative<Finished>(*event)) {
-      const std::lock_guard lock(mutex_);
-      live_.erase(session);
-      return;
+  try {
+    while (!session->over_ && session->ready()) {
+      const std::optional<TicketEvent> event = session->ticket_->poll();
+      if (!event) return;
+      session->event(*event);
+      if (std::holds_alternative<Finished>(*event)) end(session);
+    }
+  } catch (...) {
+    end(session);
+    session->ticket_->cancel();
+    try {
+      session->failed(std::current_exception());
+    } catch (const std::exception&) {
+      // Its answer ends unanswered, which its client is told.
     }
   }
+}
+
+void ReplyPump::end(const std::shared_ptr<ReplySession>& session) {
+  session->over_ = true;
+  const std::lock_guard lock(mutex_);
+  live_.erase(session);
 }
 
 }  // namespace deepseek::serve

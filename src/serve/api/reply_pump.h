@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -20,6 +21,8 @@ class ReplySession {
  public:
   virtual ~ReplySession() = default;
   virtual void event(const TicketEvent& event) = 0;
+  /// event() threw: none follows, and the ticket is cancelled.
+  virtual void failed(const std::exception_ptr& failure) = 0;
   /// False: no further events until wake() is called.
   virtual bool ready() { return true; }
 
@@ -27,6 +30,7 @@ class ReplySession {
   friend class ReplyPump;
   std::optional<Ticket> ticket_;
   std::mutex mutex_;
+  bool over_ = false;
 };
 
 /// Carries events from tickets to sessions, so that neither the scheduler's thread nor a waiting
@@ -52,6 +56,7 @@ class ReplyPump {
  private:
   void work();
   void drain(const std::shared_ptr<ReplySession>& session);
+  void end(const std::shared_ptr<ReplySession>& session);
 
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -44,16 +44,23 @@ std::map<int32_t, double> logit_bias(const json& body, int64_t vocab) {
   return bias;
 }
 
-/// A grammar compiled from what a client wrote; its faults are the client's, named by `param`.
-template <class Build>
-grammar::Grammar compiled(const std::string& param, Build build) {
+/// `work`, the faults of which are the client's and named by `param`.
+template <class Work>
+auto blamed_on(const std::string& param, Work work) {
   try {
-    grammar::Builder builder;
-    return builder.build(build(builder));
+    return work();
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::internal) throw;
     throw RequestError(422, error.what(), {.param = param});
   }
+}
+
+OutputBound regex_bound(const std::string& param, const std::string& pattern) {
+  return {param, [pattern](grammar::Builder& b) { return b.regex(pattern); }};
+}
+
+OutputBound gbnf_bound(const std::string& param, const std::string& text) {
+  return {param, [text](grammar::Builder& b) { return b.gbnf(text); }};
 }
 
 /// What the engine refuses begins with the field's name: "stop: expected …".
@@ -114,46 +121,55 @@ RequestClass request_class(const json& body) {
                                                              : RequestClass::interactive;
 }
 
-grammar::Grammar schema_grammar(const std::string& param, const ordered_json& schema) {
-  return compiled(param, [&](grammar::Builder& b) {
-    if (schema.is_string()) return b.json_schema_text(schema.get<std::string>());
-    return b.json_schema(schema);
+grammar::Node OutputBound::in(grammar::Builder& builder) const {
+  return blamed_on(param, [&] { return make(builder); });
+}
+
+grammar::Grammar OutputBound::compile() const {
+  return blamed_on(param, [&] {
+    grammar::Builder builder;
+    return builder.build(make(builder));
   });
 }
 
-grammar::Grammar json_object_grammar(const std::string& param) {
-  return compiled(param, [](grammar::Builder& b) { return b.json_object(); });
+OutputBound schema_bound(const std::string& param, const ordered_json& schema) {
+  return {param, [schema](grammar::Builder& b) {
+            if (schema.is_string()) return b.json_schema_text(schema.get<std::string>());
+            return b.json_schema(schema);
+          }};
 }
 
-std::optional<grammar::Grammar> output_grammar(const std::string& text) {
+OutputBound json_object_bound(const std::string& param) {
+  return {param, [](grammar::Builder& b) { return b.json_object(); }};
+}
+
+std::optional<OutputBound> output_bound(const std::string& text) {
   const ordered_json body = ordered_json::parse(text);
   if (const auto schema = body.find("guided_json"); schema != body.end() && !schema->is_null())
-    return schema_grammar("guided_json", *schema);
+    return schema_bound("guided_json", *schema);
   if (const auto pattern = field<std::string>(body, "guided_regex"))
-    return compiled("guided_regex", [&](grammar::Builder& b) { return b.regex(*pattern); });
+    return regex_bound("guided_regex", *pattern);
   if (const auto gbnf = field<std::string>(body, "guided_grammar"))
-    return compiled("guided_grammar", [&](grammar::Builder& b) { return b.gbnf(*gbnf); });
-  if (const auto choices = field<std::vector<std::string>>(body, "guided_choice"))
-    return compiled("guided_choice", [&](grammar::Builder& b) { return b.literals(*choices); });
+    return gbnf_bound("guided_grammar", *gbnf);
+  if (auto choices = field<std::vector<std::string>>(body, "guided_choice"))
+    return OutputBound{"guided_choice", [choices = *std::move(choices)](grammar::Builder& b) {
+                         return b.literals(choices);
+                       }};
   const auto format = body.find("response_format");
   if (format == body.end() || format->is_null()) return std::nullopt;
   const std::string type = format->value("type", "text");
   if (type == "text") return std::nullopt;
-  if (type == "json_object") return json_object_grammar("response_format");
+  if (type == "json_object") return json_object_bound("response_format");
   if (type == "json_schema") {
     const auto holder = format->find("json_schema");
     if (holder == format->end() || !holder->is_object() || !holder->contains("schema"))
       refuse_param(400, "response_format.json_schema", "expected an object with a schema");
-    return schema_grammar("response_format.json_schema.schema", (*holder)["schema"]);
+    return schema_bound("response_format.json_schema.schema", (*holder)["schema"]);
   }
   if (type == "regex" && format->contains("pattern") && (*format)["pattern"].is_string())
-    return compiled("response_format.pattern", [&](grammar::Builder& b) {
-      return b.regex((*format)["pattern"].get<std::string>());
-    });
+    return regex_bound("response_format.pattern", (*format)["pattern"].get<std::string>());
   if (type == "grammar" && format->contains("grammar") && (*format)["grammar"].is_string())
-    return compiled("response_format.grammar", [&](grammar::Builder& b) {
-      return b.gbnf((*format)["grammar"].get<std::string>());
-    });
+    return gbnf_bound("response_format.grammar", (*format)["grammar"].get<std::string>());
   refuse_param(422, "response_format.type",
                "expected text, json_object, json_schema with json_schema, regex with pattern or "
                "grammar with grammar, got '",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,15 +20,26 @@ namespace deepseek::serve {
 void apply_common_fields(const nlohmann::json& body, const ModelHost& host,
                          GenerateRequest& request);
 
+/// What an answer is bound to, as the client wrote it.
+struct OutputBound {
+  std::string param;  // where the client wrote it
+  std::function<grammar::Node(grammar::Builder&)> make;
+
+  /// Its language within `builder`. Throws RequestError 422 with `param`.
+  grammar::Node in(grammar::Builder& builder) const;
+  /// Alone. Throws RequestError 422 with `param`.
+  grammar::Grammar compile() const;
+};
+
 /// What output is bound to: response_format, or one of guided_json, guided_regex, guided_choice and
 /// guided_grammar. Nothing when it is free. `text` is the body's, where members keep their order.
-/// Throws RequestError 422 with `param`.
-std::optional<grammar::Grammar> output_grammar(const std::string& text);
+/// Throws RequestError 400 and 422 with `param`.
+std::optional<OutputBound> output_bound(const std::string& text);
 
-/// A grammar of the JSON that a schema allows. Throws RequestError 422 with this `param`.
-grammar::Grammar schema_grammar(const std::string& param, const nlohmann::ordered_json& schema);
-/// Of any JSON object.
-grammar::Grammar json_object_grammar(const std::string& param);
+/// To the JSON that a schema allows.
+OutputBound schema_bound(const std::string& param, const nlohmann::ordered_json& schema);
+/// To any JSON object.
+OutputBound json_object_bound(const std::string& param);
 
 /// The class of the request's `service_tier`.
 RequestClass request_class(const nlohmann::json& body);

@@ -131,16 +131,16 @@ ToolChoice tool_choice(const ordered_json& body, ordered_json& tools) {
   return choice;
 }
 
-std::optional<grammar::Grammar> text_bound(const ordered_json& body) {
+std::optional<OutputBound> text_bound(const ordered_json& body) {
   const auto text = body.find("text");
   if (text == body.end() || !text->is_object() || !text->contains("format")) return std::nullopt;
   const ordered_json& format = (*text)["format"];
   if (!format.is_object()) return std::nullopt;
   const std::string type = field<std::string>(format, "type").value_or("text");
   if (type == "text") return std::nullopt;
-  if (type == "json_object") return json_object_grammar("text.format");
+  if (type == "json_object") return json_object_bound("text.format");
   if (type == "json_schema" && format.contains("schema"))
-    return schema_grammar("text.format.schema", format["schema"]);
+    return schema_bound("text.format.schema", format["schema"]);
   refuse_param(422, "text.format.type",
                "expected text, json_object or json_schema with schema in text.format.type, got '",
                printable(type, 40), "'");

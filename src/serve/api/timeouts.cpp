@@ -87,8 +87,9 @@ TimeLimits limits_of(const HttpRequest& http, const TimeLimits& server, RequestC
   return limits;
 }
 
-bool is_own_limit(const HttpRequest& http, const TimeLimits& server, LateIn where) {
-  const TimeLimits limits = limits_of(http, server);
+bool is_own_limit(const HttpRequest& http, const TimeLimits& server, LateIn where,
+                  RequestClass work) {
+  const TimeLimits limits = limits_of(http, server, work);
   const Row* first = nullptr;  // of those that could end it there
   for (const Row& row : std::span(rows).subspan(static_cast<size_t>(where)))
     if (const milliseconds limit = limits.*row.limit;

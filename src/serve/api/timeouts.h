@@ -34,7 +34,9 @@ TimeLimits limits_of(const HttpRequest& http, const TimeLimits& server,
 
 /// Whether the limit that ended the request there is one that it asked for itself: it is charged
 /// then as if its client had left. Of vectors, which know no first token, `where` is the answer.
-bool is_own_limit(const HttpRequest& http, const TimeLimits& server, LateIn where);
+/// The request is one that limits_of has taken.
+bool is_own_limit(const HttpRequest& http, const TimeLimits& server, LateIn where,
+                  RequestClass work);
 
 /// When a request of these limits is given up while it waits; nothing: never.
 std::optional<std::chrono::steady_clock::time_point> latest_start(const HttpRequest& http,

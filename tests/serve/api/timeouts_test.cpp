@@ -83,7 +83,7 @@ TEST(TimeLimits, ValuesThatAreNoneAndMoreThanTheServerAllowsAreRefused) {
 TEST(TimeLimits, OneIsTheRequestsOwnWhereItStruckFirstOfThoseThatStillHeld) {
   const TimeLimits server{.queue = 600s, .first_token = 5s, .total = 20s};
   const auto own = [&](const char* header, const char* seconds, LateIn where) {
-    return is_own_limit(request_with(header, seconds), server, where);
+    return is_own_limit(request_with(header, seconds), server, where, RequestClass::interactive);
   };
   EXPECT_TRUE(own("x-queue-timeout", "1", LateIn::queue));
   EXPECT_FALSE(own("x-queue-timeout", "6", LateIn::queue)) << "5 s to the first token came before";
@@ -93,8 +93,13 @@ TEST(TimeLimits, OneIsTheRequestsOwnWhereItStruckFirstOfThoseThatStillHeld) {
   EXPECT_TRUE(own("x-total-timeout", "4", LateIn::prompt));
   EXPECT_FALSE(own("x-total-timeout", "6", LateIn::prompt));
   EXPECT_TRUE(own("x-total-timeout", "6", LateIn::answer));
-  EXPECT_FALSE(is_own_limit(request_with("x-request-id", "1"), server, LateIn::answer));
-  EXPECT_TRUE(is_own_limit(request_with("x-total-timeout", "6"), {}, LateIn::prompt));
+  EXPECT_FALSE(is_own_limit(request_with("x-request-id", "1"), server, LateIn::answer,
+                            RequestClass::interactive));
+  EXPECT_TRUE(is_own_limit(request_with("x-total-timeout", "6"), {}, LateIn::prompt,
+                           RequestClass::interactive));
+  EXPECT_TRUE(is_own_limit(request_with("x-queue-timeout", "3600"), {.queue = 600s}, LateIn::queue,
+                           RequestClass::batch))
+      << "batch work may wait longer than the server's limit";
 }
 
 TEST(TimeLimits, WhatIsLeftOfThemGoesToTheScheduler) {
