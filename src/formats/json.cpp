@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "formats/json.h"
 
+#include <limits>
 #include <set>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "core/file.h"
@@ -15,18 +17,17 @@ namespace {
 
 std::string prefix(std::string_view where) { return where.empty() ? "" : concat(where, ": "); }
 
-/// Brackets alone decide, so that no document is built before the depth is known.
-void check_depth(std::string_view text, ErrorKind kind, std::string_view where) {
-  int depth = 0;
-  bool in_string = false;
-  for (size_t at = 0; at < text.size(); ++at) {
-    const char c = text[at];
-    if (c == '"') in_string = !in_string;
-    if (in_string && c == '\\') ++at;
-    if (in_string) continue;
-    if (c == ']' || c == '}') --depth;
-    if ((c == '[' || c == '{') && ++depth > max_json_depth)
-      fail(kind, prefix(where), "expected JSON nested at most ", max_json_depth, " deep, got more");
+/// Decided before a document is built.
+void check_shape(std::string_view text, const JsonLimits& limits, ErrorKind kind,
+                 std::string_view where) {
+  switch (json_shape(text, limits)) {
+    case JsonShape::fits:
+      return;
+    case JsonShape::too_deep:
+      fail(kind, prefix(where), "expected JSON nested at most ", limits.depth, " deep, got more");
+    case JsonShape::too_many_keys:
+      fail(kind, prefix(where), "expected at most ", limits.keys,
+           " keys in a JSON object, got more");
   }
 }
 
@@ -41,7 +42,9 @@ std::string json_error_text(const json::exception& error) {
 
 template <class Json>
 Json parse_json(std::string_view text, ErrorKind kind, std::string_view where) {
-  check_depth(text, kind, where);
+  JsonLimits limits{.depth = max_json_depth};
+  if (std::is_same_v<Json, json>) limits.keys = std::numeric_limits<int64_t>::max();
+  check_shape(text, limits, kind, where);
   try {
     return Json::parse(text);
   } catch (const json::exception& error) {
@@ -53,7 +56,8 @@ template json parse_json(std::string_view, ErrorKind, std::string_view);
 template nlohmann::ordered_json parse_json(std::string_view, ErrorKind, std::string_view);
 
 json parse_json_object(std::string_view text, const std::filesystem::path& path) {
-  check_depth(text, ErrorKind::bad_file, path.string());
+  check_shape(text, {.depth = max_json_depth, .keys = std::numeric_limits<int64_t>::max()},
+              ErrorKind::bad_file, path.string());
   std::vector<std::set<std::string>> keys_of_open_objects;
   const auto check = [&](int /*depth*/, json::parse_event_t event, json& value) {
     if (event == json::parse_event_t::object_start) keys_of_open_objects.emplace_back();

@@ -13,7 +13,8 @@ namespace deepseek {
 inline constexpr int max_json_depth = 200;
 
 /// Any JSON value of unknown origin. Throws `kind`, naming `where` unless it is empty, for what is
-/// no JSON and for nesting deeper than max_json_depth.
+/// no JSON, for nesting deeper than max_json_depth and, of ordered_json, for objects with more keys
+/// than JsonLimits has.
 template <class Json = nlohmann::json>
 Json parse_json(std::string_view text, ErrorKind kind, std::string_view where);
 extern template nlohmann::json parse_json(std::string_view, ErrorKind, std::string_view);

@@ -340,6 +340,8 @@ TEST(GrammarSchema, BombsAreRefused) {
   std::string wide = "{\"properties\": {";
   for (int i = 0; i < 30'000; ++i) wide += concat(i ? "," : "", "\"p", i, "\": {}");
   wide += "}}";
+  std::string classes;
+  for (int i = 0; i < 4000; ++i) classes += "\\\\p{L}";
   const std::vector<std::pair<std::string, std::string_view>> bombs{
       {nested(100'000, "{\"items\":", "}"), "depth"},
       {nested(100'000, "[", "]"), "depth"},
@@ -350,11 +352,35 @@ TEST(GrammarSchema, BombsAreRefused) {
       {chain, "depth"},
       {wide, "keys"},
       {"\"" + std::string(2'000'000, 'x') + "\"", "source bytes"},
+      {concat(R"({"type": "string", "pattern": "(?:[ab])", std::string(5000, '|'),
+              R"()*a[ab]{14}"})"),
+       "steps"},
+      {concat(R"({"type": "string", "pattern": "[)", classes, R"(]"})"), "ranges"},
   };
   for (const auto& [schema, budget] : bombs) {
     SCOPED_TRACE(schema.substr(0, 60));
     expect_refusal([&] { compile(schema); }, ErrorKind::invalid_input, {"at most", budget});
   }
+}
+
+TEST(GrammarSchema, PointersInMessagesStayShort) {
+  std::string schema = R"({"type": "strnig"})";
+  for (int i = 0; i < 90; ++i)
+    schema =
+        concat(R"({"properties": {")", std::string(1000, char('a' + i % 26)), "\": ", schema, "}}");
+  try {
+    compile(schema);
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_LT(std::string_view(error.what()).size(), 1000U);
+    EXPECT_NE(std::string_view(error.what()).find("/type"), std::string_view::npos);
+  }
+}
+
+TEST(GrammarSchema, ReferencesAreUnescapedOnce) {
+  const Grammar g =
+      compile(R"({"$ref": "#/$defs/a~0b~1c~01%7E1", "$defs": {"a~b/c~1/": {"const": 7}}})");
+  EXPECT_TRUE(g.matches("7"));
 }
 
 TEST(GrammarSchema, LongStringsAreCheap) {

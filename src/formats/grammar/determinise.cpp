@@ -40,9 +40,11 @@ class Subsets {
       set.push_back(state);
     };
     for (const int32_t state : kernel) visit(state);
-    for (size_t i = 0; i < set.size(); ++i)
-      for (const int32_t next : nfa_.states[set[i]].jumps) visit(next);
-    meter_.step(int64_t(set.size()));
+    for (size_t i = 0; i < set.size(); ++i) {
+      const std::vector<int32_t>& jumps = nfa_.states[set[i]].jumps;
+      meter_.step(1 + int64_t(jumps.size()));
+      for (const int32_t next : jumps) visit(next);
+    }
     // States that do nothing but jump tell sets apart for nothing.
     std::erase_if(set, [&](int32_t state) {
       const Nfa::State& s = nfa_.states[state];

@@ -166,6 +166,12 @@ class Builder {
   Node json_schema_text(std::string_view schema, JsonSpacing spacing = JsonSpacing::optional);
   Node json_schema(const nlohmann::ordered_json& schema,
                    JsonSpacing spacing = JsonSpacing::optional);
+  /// The same of `part`, a schema whose references lead into `root`.
+  Node json_schema_part(const nlohmann::ordered_json& root, const nlohmann::ordered_json& part,
+                        JsonSpacing spacing = JsonSpacing::optional);
+  /// The strings that `part` allows, as they are and not as JSON writes them; nothing: any.
+  std::optional<Node> schema_texts(const nlohmann::ordered_json& root,
+                                   const nlohmann::ordered_json& part);
   /// Texts that the whole expression matches. The syntax is in regex_parser.h.
   Node regex(std::string_view pattern);
   /// A grammar in llama.cpp's notation; its rule `root`.

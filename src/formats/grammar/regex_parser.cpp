@@ -30,6 +30,9 @@ CharSet blanks() {
 }
 CharSet line_ends() { return set_of({{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}}); }
 
+/// Of all classes of an expression together; \p{L} alone has 659.
+constexpr int64_t most_class_ranges = 1'000'000;
+
 class Parser {
  public:
   Parser(std::string_view pattern, const Budget& budget, const std::string& where)
@@ -220,6 +223,9 @@ class Parser {
         ranges.push_back({first.ranges()[0].first, last.ranges()[0].first});
       } else {
         ranges.insert(ranges.end(), first.ranges().begin(), first.ranges().end());
+        class_ranges_ += int64_t(first.ranges().size());
+        if (class_ranges_ > most_class_ranges)
+          Meter::exceeded("ranges in character classes", class_ranges_, most_class_ranges);
       }
     }
     set = CharSet(ranges);
@@ -387,6 +393,7 @@ class Parser {
   std::string_view pattern_;
   std::vector<char32_t> chars_;
   size_t at_ = 0;
+  int64_t class_ranges_ = 0;
 };
 
 /// Writes an expression whose anchors were dealt with.

@@ -108,7 +108,8 @@ Node SchemaCompiler::alternatives(const SchemaFacets& facets, const Conjunction&
   return choice(options);
 }
 
-bool SchemaCompiler::admits(const SchemaFacets& facets, const ordered_json& value) {
+bool SchemaCompiler::admits(const SchemaFacets& facets, const ordered_json& value,
+                            TextTest& texts) {
   const uint8_t type =
       value.is_null()      ? null_type
       : value.is_boolean() ? boolean_type
@@ -120,9 +121,11 @@ bool SchemaCompiler::admits(const SchemaFacets& facets, const ordered_json& valu
           : number_type;
   if (!(facets.types & type)) return false;
   if (value.is_number()) return facets.numbers.contains(decimal_of(value));
-  if (value.is_string())
-    return !restricts_strings(facets) ||
-           content_matches(string_content(facets), value.get_ref<const std::string&>());
+  if (value.is_string()) {
+    if (!restricts_strings(facets)) return true;
+    if (!texts) texts = builder_.parts().determinise(string_content(facets));
+    return matches(*texts, value.get_ref<const std::string&>());
+  }
   if ((value.is_array() &&
        (!facets.arrays.empty() || facets.min_items > 0 || facets.max_items != unlimited)) ||
       (value.is_object() && (facets.implied & object_type)))
@@ -134,8 +137,9 @@ bool SchemaCompiler::admits(const SchemaFacets& facets, const ordered_json& valu
 
 Node SchemaCompiler::values(const SchemaFacets& facets) {
   std::vector<Node> options;
+  TextTest texts;
   for (const ordered_json& value : *facets.values)
-    if (admits(facets, value)) options.push_back(writer_.constant(value));
+    if (admits(facets, value, texts)) options.push_back(writer_.constant(value));
   return choice(options);
 }
 
@@ -144,28 +148,29 @@ bool SchemaCompiler::restricts_strings(const SchemaFacets& facets) const {
          !facets.formats.empty();
 }
 
-Node SchemaCompiler::pattern_content(const std::string& pattern, const std::string& where) {
+Node SchemaCompiler::pattern_content(const std::string& pattern, const std::string& where,
+                                     const CharWriter& write) {
+  builder_.parts().meter.step(int64_t(pattern.size()));
   return partial_match(builder_, parse_regex(pattern, builder_.parts().meter.budget(), where),
-                       writer_.canonical_writer(), where);
+                       write, where);
 }
 
-Node SchemaCompiler::string_content(const SchemaFacets& facets) {
+Node SchemaCompiler::string_content(const SchemaFacets& facets, const CharWriter& write) {
   std::vector<Node> parts;
   parts.reserve(facets.patterns.size());
   for (const SchemaPlace& pattern : facets.patterns)
     parts.push_back(pattern_content(pattern.schema->get<std::string>(),
-                                    concat("JSON schema: ", printable(pattern.pointer))));
+                                    concat("JSON schema: ", printable(pattern.pointer)), write));
   for (const SchemaPlace& format : facets.formats) {
     const std::string where = concat("JSON schema: ", printable(format.pointer));
     const std::string_view pattern = format_pattern(format.schema->get_ref<const std::string&>());
     if (pattern.empty())
       fail(ErrorKind::unsupported, where, ": the format ", printable(format.schema->dump(), 40),
            " cannot be enforced; known are ", known_formats());
-    parts.push_back(whole_match(builder_,
-                                parse_regex(pattern, builder_.parts().meter.budget(), where),
-                                writer_.canonical_writer(), where));
+    parts.push_back(whole_match(
+        builder_, parse_regex(pattern, builder_.parts().meter.budget(), where), write, where));
   }
-  const Node any = writer_.canonical_chars(CharSet::all());
+  const Node any = write(CharSet::all());
   if (facets.min_length > facets.max_length) return nothing();
   if (facets.min_length > 0 || facets.max_length != unlimited || parts.empty())
     parts.push_back(builder_.repeat(any, facets.min_length, facets.max_length));
@@ -174,15 +179,14 @@ Node SchemaCompiler::string_content(const SchemaFacets& facets) {
   return content;
 }
 
-bool SchemaCompiler::content_matches(Node content, std::string_view text) {
-  const Dfa dfa = builder_.parts().determinise(content);
+bool SchemaCompiler::matches(const Dfa& content, std::string_view text) {
   const std::string& written = builder_.parts().at(writer_.canonical_text(text)).text;
   int32_t state = 0;
   for (const char c : written) {
-    state = target_of(dfa.states[state].bytes, uint8_t(c));
+    state = target_of(content.states[state].bytes, uint8_t(c));
     if (state < 0) return false;
   }
-  return dfa.states[state].accepting;
+  return content.states[state].accepting;
 }
 
 Node SchemaCompiler::string(const SchemaFacets& facets) {
@@ -193,6 +197,23 @@ Node SchemaCompiler::string(const SchemaFacets& facets) {
   }
   const Node content = string_content(facets);
   return is_nothing(content) ? content : writer_.quoted(content);
+}
+
+std::optional<Node> SchemaCompiler::texts(const ordered_json& part) {
+  const SchemaFacets facets = gather_facets({{{&part, "#"}}, {}}, root_, builder_.parts().meter);
+  if (!facets.alternatives.empty())
+    fail(ErrorKind::unsupported, "JSON schema: ", printable(facets.alternatives[0].pointer),
+         ": alternatives of a string cannot be enforced here; say them by enum or pattern");
+  if (!facets.possible) return nothing();
+  if (facets.values) {
+    std::vector<std::string> list;
+    TextTest test;
+    for (const ordered_json& value : *facets.values)
+      if (value.is_string() && admits(facets, value, test)) list.push_back(value);
+    return list.empty() ? nothing() : builder_.literals(list);
+  }
+  if (!restricts_strings(facets)) return std::nullopt;
+  return string_content(facets, [this](const CharSet& set) { return builder_.parts().chars(set); });
 }
 
 Node SchemaCompiler::array(const SchemaFacets& facets) {
@@ -277,7 +298,17 @@ Node Builder::json_schema_text(std::string_view schema, JsonSpacing spacing) {
 }
 
 Node Builder::json_schema(const ordered_json& schema, JsonSpacing spacing) {
-  return SchemaCompiler(*this, schema, spacing).run();
+  return json_schema_part(schema, schema, spacing);
+}
+
+std::optional<Node> Builder::schema_texts(const ordered_json& root, const ordered_json& part) {
+  return SchemaCompiler(*this, root, JsonSpacing::optional).texts(part);
+}
+
+Node Builder::json_schema_part(const ordered_json& root, const ordered_json& part,
+                               JsonSpacing spacing) {
+  parts_->meter.check_source(part.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
+  return SchemaCompiler(*this, root, spacing).run(part);
 }
 
 }  // namespace deepseek::grammar

@@ -84,7 +84,11 @@ class SchemaCompiler {
   /// `root` must outlive this.
   SchemaCompiler(Builder& builder, const nlohmann::ordered_json& root, JsonSpacing spacing)
       : builder_(builder), writer_(builder, spacing), root_(root) {}
-  Node run() { return compile({{{&root_, "#"}}, {}}); }
+  Node run() { return run(root_); }
+  /// `part` is a schema whose references lead into the root.
+  Node run(const nlohmann::ordered_json& part) { return compile({{{&part, "#"}}, {}}); }
+  /// Builder::schema_texts.
+  std::optional<Node> texts(const nlohmann::ordered_json& part);
 
  private:
   struct Known {
@@ -101,19 +105,25 @@ class SchemaCompiler {
   Node compile_facets(const SchemaFacets& facets, const Conjunction& conjunction);
   Node alternatives(const SchemaFacets& facets, const Conjunction& conjunction);
   Node values(const SchemaFacets& facets);
-  bool admits(const SchemaFacets& facets, const nlohmann::ordered_json& value);
+  /// Which texts a conjunction admits, made when it is first asked for.
+  using TextTest = std::optional<Dfa>;
+  bool admits(const SchemaFacets& facets, const nlohmann::ordered_json& value, TextTest& texts);
   Node string(const SchemaFacets& facets);
   bool restricts_strings(const SchemaFacets& facets) const;
-  /// Between the quotes, each character in its canonical spelling.
-  Node string_content(const SchemaFacets& facets);
-  bool content_matches(Node content, std::string_view text);
+  /// Between the quotes, each character as `write` has it.
+  Node string_content(const SchemaFacets& facets, const CharWriter& write);
+  Node string_content(const SchemaFacets& facets) {
+    return string_content(facets, writer_.canonical_writer());
+  }
+  bool matches(const Dfa& content, std::string_view text);
   Node array(const SchemaFacets& facets);
   Node object(const SchemaFacets& facets);
   std::vector<Member> members(const SchemaFacets& facets, bool& possible);
   /// Members that are not declared, each `"key": value`; nothing if there can be none.
   std::optional<Node> extra_member(const SchemaFacets& facets, const std::vector<Member>& members);
   Node key_content(const SchemaFacets& facets, const std::vector<Member>& members);
-  Node pattern_content(const std::string& pattern, const std::string& where);
+  Node pattern_content(const std::string& pattern, const std::string& where,
+                       const CharWriter& write);
 
   bool is_nothing(Node node) const { return nothing_ && node.id == nothing_->id; }
   Node nothing();

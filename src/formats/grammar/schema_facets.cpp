@@ -16,6 +16,15 @@ std::string escaped(std::string_view key) {
   return result;
 }
 
+/// `pointer` and one more step. Every place of a schema holds its own: of long ones the middle is
+/// left out.
+std::string longer(std::string_view pointer, const std::string& step) {
+  constexpr size_t most = 120;
+  if (pointer.size() <= most) return concat(pointer, "/", step);
+  const size_t kept = pointer.find('/', pointer.size() - most / 2);
+  return concat("#/…", kept == pointer.npos ? "" : pointer.substr(kept), "/", step);
+}
+
 constexpr std::array<std::string_view, 24> annotations{
     "$schema",         "$id",           "id",
     "$comment",        "title",         "description",
@@ -39,23 +48,27 @@ uint8_t type_bit(const SchemaPlace& place, const ordered_json& name) {
   place.expected("null, boolean, integer, number, string, array or object");
 }
 
+/// A step of a JSON pointer in a URI fragment (RFC 6901, sections 3 and 6).
 std::string unescaped(std::string_view raw) {
-  std::string step;
+  std::string bytes;
   const auto hex = [](char c) {
     const char lower = char(c | 0x20);
     return c >= '0' && c <= '9' ? c - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
   };
   for (size_t i = 0; i < raw.size(); ++i) {
     if (raw[i] == '%' && i + 2 < raw.size() && hex(raw[i + 1]) >= 0 && hex(raw[i + 2]) >= 0) {
-      step += char(hex(raw[i + 1]) * 16 + hex(raw[i + 2]));
+      bytes += char(hex(raw[i + 1]) * 16 + hex(raw[i + 2]));
       i += 2;
     } else {
-      step += raw[i];
+      bytes += raw[i];
     }
   }
-  for (size_t at = 0; (at = step.find('~', at)) != std::string::npos; ++at)
-    if (at + 1 < step.size() && (step[at + 1] == '0' || step[at + 1] == '1'))
-      step.replace(at, 2, step[at + 1] == '0' ? "~" : "/");
+  std::string step;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    const bool escape =
+        bytes[i] == '~' && i + 1 < bytes.size() && (bytes[i + 1] == '0' || bytes[i + 1] == '1');
+    step += !escape ? bytes[i] : bytes[++i] == '0' ? '~' : '/';
+  }
   return step;
 }
 
@@ -311,11 +324,10 @@ class Gatherer {
       object_part(schema).additional = place;
     } else if (key == "required") {
       if (!value.is_array()) place.expected("a list of names");
-      std::set<std::string> known(facets_.required.begin(), facets_.required.end());
       for (const ordered_json& name : value) {
         meter_.step();
         if (!name.is_string()) place.expected("a list of names");
-        if (known.insert(name.get<std::string>()).second) facets_.required.push_back(name);
+        if (required_.insert(name.get<std::string>()).second) facets_.required.push_back(name);
       }
     } else if (key == "propertyNames") {
       facets_.names.push_back(place);
@@ -335,6 +347,7 @@ class Gatherer {
   const std::set<const ordered_json*>& decided_;
   std::vector<SchemaPlace> open_;
   std::set<const ordered_json*> seen_;
+  std::set<std::string> required_;
   SchemaFacets facets_;
   SchemaFacets::Object* object_ = nullptr;
   SchemaFacets::Array* array_ = nullptr;
@@ -344,11 +357,11 @@ class Gatherer {
 }  // namespace
 
 SchemaPlace SchemaPlace::at(const std::string& keyword) const {
-  return {&schema->find(keyword).value(), concat(pointer, "/", escaped(keyword))};
+  return {&schema->find(keyword).value(), longer(pointer, escaped(printable(keyword, 64)))};
 }
 
 SchemaPlace SchemaPlace::at(size_t index) const {
-  return {&(*schema)[index], concat(pointer, "/", index)};
+  return {&(*schema)[index], longer(pointer, std::to_string(index))};
 }
 
 void SchemaPlace::expected(std::string_view what) const {

@@ -42,9 +42,10 @@ std::vector<SchemaCompiler::Member> SchemaCompiler::members(const SchemaFacets& 
       covered.insert(name);
     }
     for (const auto& [pattern, place] : part.patterns) {
-      const Node content = pattern_content(pattern, where_of(place));
+      const Dfa names = builder_.parts().determinise(
+          pattern_content(pattern, where_of(place), writer_.canonical_writer()));
       for (Member& member : result) {
-        if (!content_matches(content, member.name)) continue;
+        if (!matches(names, member.name)) continue;
         member.value.places.push_back(place);
         covered.insert(member.name);
       }
@@ -55,17 +56,13 @@ std::vector<SchemaCompiler::Member> SchemaCompiler::members(const SchemaFacets& 
   }
   for (const SchemaPlace& names : facets.names) {
     const SchemaFacets allowed = gather_facets({{names}, {}}, root_, builder_.parts().meter);
-    for (Member& member : result)
-      if (!admits(allowed, ordered_json(member.name)) || !allowed.possible)
-        possible = possible && !member.required;
-  }
-  if (!facets.names.empty())
+    TextTest texts;
     std::erase_if(result, [&](const Member& member) {
-      return std::any_of(facets.names.begin(), facets.names.end(), [&](const SchemaPlace& names) {
-        const SchemaFacets allowed = gather_facets({{names}, {}}, root_, builder_.parts().meter);
-        return !allowed.possible || !admits(allowed, ordered_json(member.name));
-      });
+      const bool may_be = allowed.possible && admits(allowed, ordered_json(member.name), texts);
+      possible = possible && (may_be || !member.required);
+      return !may_be;
     });
+  }
   return result;
 }
 
@@ -113,7 +110,8 @@ std::optional<Node> SchemaCompiler::extra_member(const SchemaFacets& facets,
   std::vector<std::pair<Node, const SchemaFacets::Object*>> classes;
   for (const SchemaFacets::Object& part : facets.objects)
     for (const auto& [pattern, place] : part.patterns)
-      classes.emplace_back(pattern_content(pattern, where_of(place)), &part);
+      classes.emplace_back(pattern_content(pattern, where_of(place), writer_.canonical_writer()),
+                           &part);
   size_t number = 0;
   for (const SchemaFacets::Object& part : facets.objects) {
     for (const auto& [pattern, place] : part.patterns) {

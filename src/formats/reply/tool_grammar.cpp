@@ -37,24 +37,20 @@ bool takes_text(const ordered_json& schema) {
   return schema.is_object() && schema.value("type", ordered_json()) == "string";
 }
 
-/// One DSML parameter, tags included.
+/// One DSML parameter, tags included. `schema` is that of the parameter, within `root`.
 Node parameter(Builder& b, const Tokenizer& tokenizer, const std::string& name,
-               const ordered_json& schema) {
+               const ordered_json& root, const ordered_json& schema) {
   const bool text = takes_text(schema);
   const Node open = marked(
       b, tokenizer, concat(parameter_open, name, "\" string=\"", text ? "true" : "false", "\">"));
   const Node close = marked(b, tokenizer, concat(parameter_close, "\n"));
-  if (!text) return b.sequence({open, b.json_schema(schema), close});
-  if (schema.contains("enum") || schema.contains("const")) {
-    std::vector<std::string> values;
-    for (const ordered_json& value :
-         schema.contains("enum") ? schema["enum"] : ordered_json::array({schema["const"]}))
-      if (value.is_string()) values.push_back(value.get<std::string>());
-    return b.sequence({open, b.literals(values), close});
-  }
-  if (schema.contains("pattern"))
-    return b.sequence({open, b.regex(schema["pattern"].get<std::string>()), close});
-  if (has_special(tokenizer, parameter_close)) return b.sequence({open, b.any_text(), close});
+  if (!text) return b.sequence({open, b.json_schema_part(root, schema), close});
+  const std::vector<std::string> never{std::string(parameter_close)};
+  const bool by_token = has_special(tokenizer, parameter_close);
+  if (const std::optional<Node> texts = b.schema_texts(root, schema))
+    return b.sequence(
+        {open, by_token ? *texts : b.intersection(*texts, b.text_without(never)), close});
+  if (by_token) return b.sequence({open, b.any_text(), close});
   return b.sequence({open, b.text_until(parameter_close), b.literal("\n")});
 }
 
@@ -71,7 +67,7 @@ Node arguments(Builder& b, const ToolForm& form, const ToolFunction& function,
                                     : ordered_json::array();
   std::vector<Node> parts;
   for (const auto& [name, schema] : properties.items()) {
-    const Node one = parameter(b, tokenizer, name, schema);
+    const Node one = parameter(b, tokenizer, name, function.parameters, schema);
     const bool needed = std::find(required.begin(), required.end(), name) != required.end();
     parts.push_back(needed ? one : b.optional(one));
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/api/chat_prompt.h"
 
+#include "formats/json.h"
 #include "serve/api/request_fields.h"
 #include "serve/http/request_error.h"
 
@@ -9,9 +10,13 @@ namespace {
 
 using nlohmann::ordered_json;
 
+/// The JSON that `text` is, or else the text.
 ordered_json parsed_or_text(const std::string& text) {
-  ordered_json value = ordered_json::parse(text, nullptr, false);
-  return value.is_discarded() ? ordered_json(text) : value;
+  try {
+    return parse_json<ordered_json>(text, ErrorKind::invalid_input, "");
+  } catch (const Error&) {
+    return text;
+  }
 }
 
 /// Puts `text` behind the system message, or makes one.

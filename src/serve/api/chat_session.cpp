@@ -7,6 +7,14 @@ namespace deepseek::serve {
 
 using Kind = ReplyPart::Kind;
 
+nlohmann::ordered_json ReplyCall::object() const {
+  constexpr JsonLimits limits{.keys = 65536};
+  nlohmann::ordered_json value;
+  if (json_shape(arguments, limits) == JsonShape::fits)
+    value = nlohmann::ordered_json::parse(arguments, nullptr, /*allow_exceptions=*/false);
+  return value.is_object() ? std::move(value) : nlohmann::ordered_json::object();
+}
+
 std::string ChatChoice::text(Kind kind) const {
   std::string text;
   for (const ReplySegment& segment : segments)

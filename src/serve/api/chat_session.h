@@ -14,6 +14,9 @@ namespace deepseek::serve {
 struct ReplyCall {
   std::string name, arguments;
   std::string id;  // 24 random hexadecimal digits; dialects put a prefix before them
+
+  /// The arguments; an empty object when the limit cut them off.
+  nlohmann::ordered_json object() const;
 };
 
 /// A stretch of an answer of one kind: reasoning, content or, as call_begin, a call.

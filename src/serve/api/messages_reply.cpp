@@ -141,12 +141,10 @@ class MessagesReply : public ChatSession {
     if (segment.kind == Kind::content)
       return {{"type", "text"}, {"text", segment.text}, {"citations", nullptr}};
     const ReplyCall& call = choices_.front().calls[segment.call];
-    ordered_json input = ordered_json::parse(call.arguments, nullptr, false);
-    if (!input.is_object()) input = ordered_json::object();  // the limit cut it off
     return {{"type", "tool_use"},
             {"id", "toolu_" + call.id},
             {"name", call.name},
-            {"input", std::move(input)}};
+            {"input", call.object()}};
   }
 
   void reply(const Finished& end) override {

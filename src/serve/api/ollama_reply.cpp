@@ -38,11 +38,8 @@ class OllamaReply : public ChatSession {
 
   ordered_json call_json(size_t index) const {
     const ReplyCall& call = choices_.front().calls[index];
-    ordered_json arguments = ordered_json::parse(call.arguments, nullptr, false);
-    if (!arguments.is_object()) arguments = ordered_json::object();  // the limit cut it off
-    return {
-        {"id", "call_" + call.id},
-        {"function", {{"index", index}, {"name", call.name}, {"arguments", std::move(arguments)}}}};
+    return {{"id", "call_" + call.id},
+            {"function", {{"index", index}, {"name", call.name}, {"arguments", call.object()}}}};
   }
 
   /// A call goes out when it is complete: its arguments are an object.

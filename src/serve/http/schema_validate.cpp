@@ -318,28 +318,6 @@ class Walk {
   const SchemaSet& schemas_;
 };
 
-/// Nesting is counted before parsing, for what is nested too deep is costly to destroy and print.
-bool nests_deeper(std::string_view text, int most) {
-  int depth = 0;
-  bool quoted = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (quoted) {
-      if (c == '\\')
-        ++i;
-      else if (c == '"')
-        quoted = false;
-    } else if (c == '"') {
-      quoted = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > most) return true;
-    } else if (c == '}' || c == ']') {
-      --depth;
-    }
-  }
-  return false;
-}
-
 }  // namespace
 
 void SchemaSet::add(const std::string& name, json schema) {
@@ -375,8 +353,15 @@ json parse_json_body(const HttpRequest& request) {
   if (!trimmed.empty() && !is_json)
     refuse(415, "expected Content-Type application/json, got '", printable(type, 60), "'");
   if (request.body.empty()) refuse(400, "the body is empty; expected a JSON object");
-  if (nests_deeper(request.body, most_nesting))
-    refuse(400, "the body's JSON nests deeper than ", most_nesting, " levels");
+  const JsonLimits limits{.depth = most_nesting};
+  switch (json_shape(request.body, limits)) {
+    case JsonShape::fits:
+      break;
+    case JsonShape::too_deep:
+      refuse(400, "the body's JSON nests deeper than ", limits.depth, " levels");
+    case JsonShape::too_many_keys:
+      refuse(400, "an object of the body's JSON has more than ", limits.keys, " keys");
+  }
   json value;
   try {
     value = json::parse(request.body);

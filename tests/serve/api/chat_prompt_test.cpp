@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "tests/cli/tiny_model.h"
 #include "tests/support/temporary_folder.h"
 
@@ -57,6 +59,35 @@ TEST_F(ChatPromptTest, ThinkingIsMissedWithAWarning) {
   ChatInput asked = input("he");
   asked.thinking = true;
   EXPECT_EQ(chat_prompt(*host, asked).warnings.size(), 1u);
+  asked.thinking.reset();
+  asked.effort = "high";
+  EXPECT_EQ(chat_prompt(*host, asked).warnings.size(), 1u);
+  asked.thinking = false;
+  EXPECT_EQ(chat_prompt(*host, asked).warnings.size(), 0u);
+}
+
+TEST_F(ChatPromptTest, ArgumentsNestedTooDeepStayText) {
+  std::ofstream(folder.path() / "tokenizer_config.json") << nlohmann::json{
+      {"bos_token", "<s>"},
+      {"eos_token", "</s>"},
+      {"chat_template",
+       "{{ bos_token }}{% for m in messages %}{% for t in m.tool_calls %}<tool_call>"
+       "{{ t.function.arguments | tojson }}</tool_call>{% endfor %}{{ m.content }}"
+       "{% endfor %}{{ tools }}"}}.dump();
+  const auto card = std::make_shared<ModelCard>("tiny", folder.path(), TextModelOptions{});
+  ModelHost qwen(card, TextModelOptions{}, SchedulerOptions{});
+  ASSERT_FALSE(qwen.reply_form().arguments_as_text);
+  const auto rendered = [&](const std::string& arguments) {
+    ChatInput called = input("he");
+    called.messages.push_back(
+        {{"role", "assistant"},
+         {"content", ""},
+         {"tool_calls", {{{"function", {{"name", "f"}, {"arguments", arguments}}}}}}});
+    return chat_prompt(qwen, called).text;
+  };
+  EXPECT_NE(rendered("{\"a\": [1]}").find("{\"a\": [1]}"), std::string::npos);
+  const std::string deep(1'000'000, '[');
+  EXPECT_NE(rendered(deep).find(deep), std::string::npos);
 }
 
 }  // namespace

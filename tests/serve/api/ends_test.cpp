@@ -19,8 +19,7 @@ constexpr const char* chat_path = "/v1/chat/completions";
 class Ends : public testing::DialectServer {
  protected:
   static json tool() {
-    return {{"type", "function"},
-            {"function", {{"name", "look"}, {"parameters", depth_schema()}}}};
+    return {{"type", "function"}, {"function", {{"name", "look"}, {"parameters", depth_schema()}}}};
   }
   static json bound() {
     return {{"type", "json_schema"},
@@ -45,14 +44,13 @@ TEST_F(Ends, AnAnswerBesideToolsIsAsLongAsWithout) {
   json message = chat({{"max_tokens", 3}, {"temperature", 0}, {"stop_sequences", json::array()}});
   message["tools"] = {{{"name", "look"}, {"input_schema", depth_schema()}}};
   EXPECT_EQ(answer("/v1/messages", message)["stop_reason"], "max_tokens");
-  const json response = answer("/v1/responses", {{"model", "tiny"},
-                                                 {"input", "he he"},
-                                                 {"max_output_tokens", 3},
-                                                 {"temperature", 0},
-                                                 {"tools",
-                                                  {{{"type", "function"},
-                                                    {"name", "look"},
-                                                    {"parameters", depth_schema()}}}}});
+  const json response = answer(
+      "/v1/responses",
+      {{"model", "tiny"},
+       {"input", "he he"},
+       {"max_output_tokens", 3},
+       {"temperature", 0},
+       {"tools", {{{"type", "function"}, {"name", "look"}, {"parameters", depth_schema()}}}}});
   EXPECT_EQ(response["status"], "incomplete");
 }
 
