@@ -34,16 +34,12 @@ constexpr Knob sample_knob(const char* name) {
             using Value = std::remove_reference_t<decltype(value)>;
             if constexpr (std::is_floating_point_v<Value>)
               value = parse_number(text, "/set");
+            else if constexpr (std::is_unsigned_v<Value>)
+              value = parse_seed(text, "/set");
             else
-              value = Value(parse_integer(text, "/set"));
+              value = parse_integer(text, "/set");
           },
-          [](const GenerateOptions& options) {
-            const auto& value = options.sample.*member;
-            if constexpr (std::is_unsigned_v<std::remove_cvref_t<decltype(value)>>)
-              return concat(int64_t(value));
-            else
-              return concat(value);
-          }};
+          [](const GenerateOptions& options) { return concat(options.sample.*member); }};
 }
 
 constexpr Knob knobs[] = {
@@ -166,8 +162,8 @@ Generated Chat::answer(const std::string& message) {
     const std::vector<int32_t> tokens = model_.encode(prompt);
     if (int64_t(tokens.size()) >= model_.context_length())
       fail(ErrorKind::invalid_input, "the conversation with this message takes ", tokens.size(),
-           " tokens, but the context holds ", model_.context_length(),
-           ", an answer included; shorten it or raise --ctx");
+           " tokens, but the context holds ", model_.context_length(), ", an answer included; ",
+           model_.context_remedy());
     style = ReasoningStyle(console_.output_has_style(), ends_in_reasoning(prompt.text));
     GenerateOptions options = options_;
     options.progress = console_.progress();
@@ -262,7 +258,7 @@ void Chat::show_stats() {
   const std::string held =
       last_ ? concat(last_->prompt_tokens + int64_t(last_->tokens.size())) : std::string("0");
   console_.error_line(console_.say("chat.stats", messages_.size(), held, model_.context_length(),
-                                   int64_t(options_.sample.seed)));
+                                   options_.sample.seed));
   if (last_) console_.error_line(speed_text(*last_, console_));
 }
 

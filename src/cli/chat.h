@@ -23,6 +23,8 @@ class Chat {
   Generated answer(const std::string& message);
   /// Whether the context has no room for another token after the last answer.
   bool is_full() const;
+  /// TextModel::context_flag.
+  std::string_view context_flag() const { return model_.context_flag(); }
 
   /// Whether a message is for command(): it begins with '/'. One of several lines, such as pasted
   /// code, must also begin with the name of a command.

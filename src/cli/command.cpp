@@ -52,7 +52,7 @@ ErrorStyle guessed_style(std::span<const std::string_view> words) {
   ErrorStyle style{asks_for_json(words), language_of_environment()};
   const char* variable = std::getenv(variable_name(*find_setting("lang")).c_str());
   if (variable != nullptr && *variable != '\0')
-    style.language = variable == std::string_view("zh") ? Language::zh : Language::en;
+    style.language = language_code(variable) == "zh" ? Language::zh : Language::en;
   for (size_t i = 0; i < words.size(); ++i) {
     const bool split = words[i] == "--lang" && i + 1 < words.size();
     if (split || words[i].starts_with("--lang="))

@@ -157,6 +157,10 @@ void print(const Json& page, const Json& machine, Console& console) {
 std::vector<std::string> remedies_of(const Fit& fit, const TextModelOptions& options,
                                      const Console& console) {
   std::vector<std::string> remedies;
+  const CachePlan& cache = fit.cache;
+  if (options.context > 0 && cache.context_length < cache.wanted_context)
+    remedies.push_back(console.say("fit.cut", cache.wanted_context, cache.context_length,
+                                   cache.wanted_argument()));
   if (fit.verdict == Verdict::fits) return remedies;
   const int64_t available = fit.memory.available_bytes;
   const bool weights_fit = fit.weights.placement != Placement::mapped &&

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "cli/config_file.h"
+#include "cli/messages.h"
 #include "core/error.h"
 #include "core/text.h"
 
@@ -50,6 +51,13 @@ std::vector<ArgumentName> argument_names(const Command& command) {
   const std::string hint = nearest.empty() ? "" : concat("did you mean ", nearest, "? ");
   fail(ErrorKind::invalid_input, command.name, ": unknown flag '", flag, "'; ", hint,
        "see 'deepseek help ", command.name, "'");
+}
+
+/// "zh" of zh_CN.UTF-8; what names no language there is, as it is.
+std::string known_language_of(const std::string& locale) {
+  const std::string code(language_code(locale));
+  const std::vector<std::string> known = split_words(find_setting("lang")->choices);
+  return std::ranges::find(known, code) == known.end() ? locale : code;
 }
 
 }  // namespace
@@ -131,13 +139,14 @@ void Flags::read_environment() {
     const std::string_view pair = *entry;
     if (!pair.starts_with("DEEPSEEK_")) continue;
     const std::string variable(pair.substr(0, pair.find('=')));
-    const std::string text(pair.substr(std::min(pair.size(), variable.size() + 1)));
+    std::string text(pair.substr(std::min(pair.size(), variable.size() + 1)));
     const Setting* setting = nullptr;
     for (const Setting& row : settings())
       if (row.scope != Setting::Scope::call && variable_name(row) == variable) setting = &row;
     if (setting == nullptr) {
       ignored_variables_.push_back(variable);
     } else if (!text.empty() && !values_.contains(setting->name)) {
+      if (setting->name == "lang") text = known_language_of(text);
       check_value(*setting, text, variable);
       values_[std::string(setting->name)] = {{text}, Origin::environment, variable};
     }

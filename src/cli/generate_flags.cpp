@@ -67,7 +67,7 @@ SampleOptions sample_options(const Flags& flags, const GenerationConfig& recomme
   for (const std::string& bias : flags.list("logit-bias"))
     if (const auto [id, value] = parse_bias(bias); !sample.logit_bias.emplace(id, value).second)
       fail(ErrorKind::invalid_input, "--logit-bias: token ", id, " given twice; give it once");
-  sample.seed = flags.given("seed") ? uint64_t(*flags.integer("seed")) : default_seed;
+  sample.seed = flags.given("seed") ? parse_seed(*flags.text("seed"), "seed") : default_seed;
   sample.temperature = 0;
   if (!asked && !recommended.do_sample.value_or(false)) return sample;
   sample.temperature = wanted("temperature", recommended.temperature, 1);

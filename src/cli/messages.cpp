@@ -11,6 +11,10 @@ Language language_of_locale(std::string_view locale) {
   return locale.starts_with("zh") ? Language::zh : Language::en;
 }
 
+std::string_view language_code(std::string_view locale) {
+  return locale.substr(0, locale.find_first_of("_-.@"));
+}
+
 Language language_of_environment() {
   for (const char* name : {"LC_ALL", "LC_MESSAGES", "LANG"}) {
     const char* value = std::getenv(name);

@@ -15,6 +15,8 @@ enum class Language { en, zh };
 
 /// The language a locale such as "zh_CN.UTF-8" asks for.
 Language language_of_locale(std::string_view locale);
+/// "zh" of "zh_CN.UTF-8".
+std::string_view language_code(std::string_view locale);
 /// LC_ALL, else LC_MESSAGES, else LANG.
 Language language_of_environment();
 

@@ -239,7 +239,8 @@ constexpr std::array rows{
                "token 每生成一次减去的分数"},
     MessageRow{"flag.presence-penalty", "subtract this once from tokens that were generated",
                "已生成 token 一次性减去的分数"},
-    MessageRow{"flag.seed", "same seed, same answer", "相同种子得到相同回答"},
+    MessageRow{"flag.seed", "same seed, same answer; 0 to 18446744073709551615",
+               "相同种子得到相同回答；0 到 18446744073709551615"},
     MessageRow{"flag.max-tokens", "longest answer in tokens", "回答的最大长度（token）"},
     MessageRow{"flag.stop", "end before this text; may be given several times",
                "遇到此文本前停止；可多次给出"},
@@ -412,7 +413,8 @@ constexpr std::array rows{
     MessageRow{"flag.disabled", "refuse the key for now; --no-disabled accepts it again",
                "暂停使用密钥；--no-disabled 恢复"},
     MessageRow{"flag.format", "form of the rows", "行的格式"},
-    MessageRow{"flag.key", "only rows of this key", "只输出该密钥的行"},
+    MessageRow{"flag.key", "only rows of this key; its id names it also after it was revoked",
+               "只输出该密钥的行；密钥吊销后仍可用 ID 指定"},
     MessageRow{"flag.head", "hash that must be in the ledger", "账本中必须存在的哈希"},
 };
 

@@ -130,6 +130,10 @@ constexpr std::array rows{
     MessageRow{"fit.use_native",
                "--precision native computes in the format of the file, in less memory",
                "--precision native 按文件中的格式计算，占用内存更少"},
+    MessageRow{"fit.cut",
+               "--ctx {} is cut to {} tokens, which the cache holds; --cache-bytes {} holds them "
+               "all",
+               "--ctx {} 被缩减为缓存可容纳的 {} 个 token；--cache-bytes {} 可全部容纳"},
     MessageRow{"fit.shorter", "--ctx {} fits", "--ctx {} 可以放下"},
     MessageRow{"fit.smaller_cache", "give it a smaller --cache-bytes", "请减小 --cache-bytes"},
     MessageRow{"fit.fewer_bits", "a file of up to {} bits a weight fits",
@@ -159,11 +163,14 @@ constexpr std::array rows{
                "正在停止；再按一次 Ctrl-C 将结束对话"},
     MessageRow{"chat.length", "the answer ended at the length limit; /set max-tokens raises it",
                "回答达到长度上限；可用 /set max-tokens 提高"},
-    MessageRow{
-        "chat.full",
-        "the answer was cut off: the context is full; /clear begins anew, --ctx at the start "
-        "makes it larger",
-        "回答被截断：上下文已满；/clear 开始新对话，启动时用 --ctx 可增大上下文"},
+    MessageRow{"chat.full",
+               "the answer was cut off: the context is full; /clear begins anew, {} at the start "
+               "makes it larger",
+               "回答被截断：上下文已满；/clear 开始新对话，启动时用 {} 可增大上下文"},
+    MessageRow{"chat.full_model",
+               "the answer was cut off: the context is full, and the model was made for no more; "
+               "/clear begins anew",
+               "回答被截断：上下文已满，已达模型上限；/clear 开始新对话"},
     MessageRow{"chat.forgotten",
                "the message was not added to the conversation; /clear begins a new one",
                "该消息未加入对话；/clear 开始新对话"},

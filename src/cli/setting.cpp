@@ -53,6 +53,9 @@ void check_value(const Setting& setting, std::string_view text, std::string_view
     case Kind::integer:
       check_range(setting, double(parse_integer(text, origin)), text, origin);
       break;
+    case Kind::seed:
+      parse_seed(text, origin);
+      break;
     case Kind::number:
       check_range(setting, parse_number(text, origin), text, origin);
       break;
@@ -82,6 +85,16 @@ int64_t parse_integer(std::string_view text, std::string_view origin) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size())
     fail(ErrorKind::invalid_input, origin, ": expected a whole number, got '", text, "'");
+  return value;
+}
+
+uint64_t parse_seed(std::string_view text, std::string_view origin) {
+  if (text.starts_with('-')) return uint64_t(parse_integer(text, origin));
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size())
+    fail(ErrorKind::invalid_input, origin, ": expected a whole number from 0 to ",
+         std::numeric_limits<uint64_t>::max(), ", got '", text, "'");
   return value;
 }
 

@@ -11,7 +11,7 @@ namespace deepseek::cli {
 
 /// One row of the schema that flags, DEEPSEEK_* variables and config.yaml share.
 struct Setting {
-  enum class Kind { boolean, integer, number, size, text, path, choice, list };
+  enum class Kind { boolean, integer, seed, number, size, text, path, choice, list };
   /// `call`: what one call is about, a flag alone. `lasting`: also a variable and a key of
   /// config.yaml. `start`: a flag and a variable, settled before config.yaml is read.
   enum class Scope { call, lasting, start };
@@ -38,6 +38,8 @@ void check_value(const Setting& setting, std::string_view text, std::string_view
 
 bool parse_boolean(std::string_view text, std::string_view origin);
 int64_t parse_integer(std::string_view text, std::string_view origin);
+/// 0 to 2^64 - 1; a negative number counts from 2^64 downwards.
+uint64_t parse_seed(std::string_view text, std::string_view origin);
 double parse_number(std::string_view text, std::string_view origin);
 /// "4096", "512M", "2GiB"; K, M, G, T are powers of 1024.
 int64_t parse_size(std::string_view text, std::string_view origin);

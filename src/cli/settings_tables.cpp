@@ -29,7 +29,7 @@ constexpr std::array rows{
     Setting{"repetition-penalty", "X", Kind::number, Scope::lasting, "", 0.01, 100},
     Setting{"frequency-penalty", "X", Kind::number, Scope::lasting, "", -100, 100},
     Setting{"presence-penalty", "X", Kind::number, Scope::lasting, "", -100, 100},
-    Setting{"seed", "N", Kind::integer, Scope::lasting},
+    Setting{"seed", "N", Kind::seed, Scope::lasting},
     Setting{"max-tokens", "N", Kind::integer, Scope::lasting, "", 1, 1e9},
     Setting{"stop", "TEXT", Kind::list},
     Setting{"logit-bias", "ID=X", Kind::list},

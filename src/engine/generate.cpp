@@ -59,7 +59,7 @@ Generated Conversation::generate(const std::vector<int32_t>& prompt, const Gener
   const auto prompt_tokens = static_cast<int64_t>(prompt.size());
   if (prompt_tokens > model_.context_length())
     fail(ErrorKind::invalid_input, "prompt: ", prompt_tokens, " tokens, but the context holds ",
-         model_.context_length(), "; shorten it or raise --ctx");
+         model_.context_length(), "; ", model_.context_remedy());
   const int64_t room = model_.context_length() - prompt_tokens;
   ContinuationOptions how;
   how.sample = options.sample;

@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "core/progress.h"
 #include "engine/engine.h"
@@ -52,9 +54,10 @@ struct OpenedEngine {
   std::unique_ptr<Engine> engine;
   /// Tokens a sequence may have: the model's context, or what the options and the cache allow.
   int64_t context_length = 0;
+  std::string_view context_flag;  // as of CachePlan
 };
 
-/// Throws invalid_input for a context longer than the model's, and what open_model throws.
+/// Tells of a --ctx that the cache does not hold. Throws as plan_cache, and what open_model throws.
 OpenedEngine open_engine(const CheckpointFiles& files, const ModelConfig& config,
                          const TextModelOptions& options);
 
@@ -63,8 +66,16 @@ struct CachePlan {
   int64_t token_bytes = 0;
   int64_t bytes = 0;           // in pages
   int64_t context_length = 0;  // tokens a sequence may have
+  int64_t wanted_context = 0;  // what --ctx asks for, else the model's
+  int64_t wanted_bytes = 0;    // that hold it
+  int64_t model_context = 0;   // what the model was made for
+  /// The flag that makes the context longer; empty when it is the model's own.
+  std::string_view context_flag() const;
+  /// wanted_bytes as --cache-bytes takes it, rounded up: "12MiB".
+  std::string wanted_argument() const;
 };
-/// Throws invalid_input for a context longer than the model's.
+/// Throws invalid_input for a context longer than the model's, out_of_memory for a cache that does
+/// not hold a page.
 CachePlan plan_cache(const ModelConfig& config, const TextModelOptions& options);
 
 /// What a model will take of memory, and the tokens that leaves a sequence, told from its files'

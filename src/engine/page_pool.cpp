@@ -7,13 +7,17 @@
 
 namespace deepseek {
 
-PagePool::PagePool(const CacheLayout& layout, int64_t budget_bytes)
-    : layout_(layout), total_pages_(budget_bytes / layout.page_bytes()) {
-  if (total_pages_ < 1)
+int64_t pages_within(const CacheLayout& layout, int64_t budget_bytes) {
+  const int64_t pages = budget_bytes / layout.page_bytes();
+  if (pages < 1)
     fail(ErrorKind::out_of_memory, "cache: expected at least one page of ",
          size_text(static_cast<uint64_t>(layout.page_bytes())), " (", tokens_per_page,
          " tokens), got ", budget_bytes, " bytes; raise --cache-bytes");
+  return pages;
 }
+
+PagePool::PagePool(const CacheLayout& layout, int64_t budget_bytes)
+    : layout_(layout), total_pages_(pages_within(layout, budget_bytes)) {}
 
 std::optional<PagePool::PageId> PagePool::allocate() {
   if (used_pages_ == total_pages_) return std::nullopt;

@@ -10,13 +10,16 @@
 
 namespace deepseek {
 
+/// Pages that fit in `budget_bytes`. Throws out_of_memory when that is none.
+int64_t pages_within(const CacheLayout& layout, int64_t budget_bytes);
+
 /// A bounded set of cache pages, shared by reference count. Memory is taken page by page as it is
 /// first needed and kept for reuse.
 class PagePool {
  public:
   using PageId = int32_t;
 
-  /// As many pages as fit in `budget_bytes`. Throws invalid_input when that is none.
+  /// Throws as pages_within.
   PagePool(const CacheLayout& layout, int64_t budget_bytes);
 
   const CacheLayout& layout() const { return layout_; }

@@ -5,16 +5,20 @@
 #include <chrono>
 #include <cmath>
 
+#include "engine/softmax_math.h"
+
 namespace deepseek {
 namespace {
 
 constexpr int64_t rows_per_step = 256;  // logits are [rows, vocab], so few at a time
 
 double negative_log_likelihood(std::span<const float> logits, int32_t token) {
-  const double largest = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(double(logit) - largest);
-  return largest + std::log(sum) - double(logits[size_t(token)]);
+  const double logit = logits[size_t(token)];
+  const double nll = log_sum_exp(logits) - logit;
+  if (!std::isfinite(nll))
+    fail(ErrorKind::bad_file, "logits: expected a finite value, got ", logit, " for token ", token,
+         "; the weights are damaged or overflow");
+  return nll;
 }
 
 /// Mean and spread of values that come one at a time (Welford, 1962).

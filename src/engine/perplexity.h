@@ -27,7 +27,7 @@ struct PerplexityResult {
 /// the first token of a window is not scored, nor is one that an earlier window has scored. The
 /// last window of a list may be shorter. Throws invalid_input for a list of fewer than two tokens,
 /// a stride over the window, or an id outside the vocabulary; out_of_memory when the engine's cache
-/// does not hold a window.
+/// does not hold a window; bad_file when logits are not finite.
 PerplexityResult measure_perplexity(Engine& engine, const std::vector<std::vector<int32_t>>& lists,
                                     const PerplexityOptions& options);
 

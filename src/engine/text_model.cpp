@@ -31,6 +31,7 @@ TextModel::TextModel(const std::filesystem::path& path, const TextModelOptions& 
   OpenedEngine opened = open_engine(files, config, options);
   engine_ = std::move(opened.engine);
   context_length_ = opened.context_length;
+  context_flag_ = opened.context_flag;
   fingerprint_ = fingerprint_of(path, options);
 }
 
@@ -39,6 +40,11 @@ TextModel::~TextModel() = default;
 std::string TextModel::fingerprint_of(const std::filesystem::path& path,
                                       const TextModelOptions& options) {
   return model_fingerprint(path, options.adapter, arithmetic_name(options));
+}
+
+std::string TextModel::context_remedy() const {
+  if (context_flag_.empty()) return "shorten it; the model was made for no more";
+  return concat("shorten it or raise ", context_flag_);
 }
 
 const Tokenizer& TextModel::tokenizer() const { return text_->tokenizer; }

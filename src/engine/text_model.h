@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/open_engine.h"
@@ -36,6 +37,10 @@ class TextModel {
   Engine& engine() { return *engine_; }
   /// Tokens a sequence may have: the model's context, or what the options and the cache allow.
   int64_t context_length() const { return context_length_; }
+  /// The flag that makes the context longer; empty when it is the model's own.
+  std::string_view context_flag() const { return context_flag_; }
+  /// What to do about a prompt that is too long: "shorten it or raise --ctx".
+  std::string context_remedy() const;
   /// Tokens that end a generation, from every place the checkpoint names them.
   const std::set<int32_t>& end_tokens() const { return end_tokens_; }
 
@@ -64,6 +69,7 @@ class TextModel {
   std::string fingerprint_;
   std::unique_ptr<Engine> engine_;
   int64_t context_length_ = 0;
+  std::string_view context_flag_;
 };
 
 }  // namespace deepseek

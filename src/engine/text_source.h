@@ -16,7 +16,8 @@ struct TextSource {
   std::string chat_template() const;
 };
 
-/// Throws not_found or bad_file naming the file and the field.
+/// Throws not_found or bad_file naming the file and the field; bad_file too for a tokenizer with
+/// ids past the model's vocabulary.
 TextSource open_text(const CheckpointFiles& files, const ModelConfig& config);
 
 }  // namespace deepseek

@@ -2,11 +2,13 @@
 #include "engine/trace.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <functional>
 #include <map>
 
 #include "engine/engine.h"
+#include "engine/softmax_math.h"
 #include "ops/elementwise.h"
 #include "ops/loss.h"
 #include "ops/shape.h"
@@ -135,7 +137,7 @@ class Tracer {
     Tensor loss;
     if (options_.loss) {
       loss = head_cross_entropy(normed_td, model_->head(), targets(labels, 1));
-      out_.push_back({concat("loss.", i), loss.reshape({1})});
+      write_loss(concat("loss.", i), loss);
     }
     if (options_.mtp) loss = add_mtp(i, tokens, labels, hidden_td, normed_td, loss);
     if (options_.generate > 0) generate(i, tokens);
@@ -192,6 +194,13 @@ class Tracer {
       out_.push_back({name, model_->logits(normed_td.slice(rows - 1, rows))});
   }
 
+  void write_loss(const std::string& name, const Tensor& loss) {
+    if (!std::isfinite(loss.item()))
+      fail(ErrorKind::bad_file, name, ": expected a finite value, got ", loss.item(),
+           "; the weights are damaged or overflow");
+    out_.push_back({name, loss.reshape({1})});
+  }
+
   Tensor add_mtp(size_t i, const std::vector<int32_t>& tokens, const std::vector<int64_t>& labels,
                  const Tensor& hidden_td, const Tensor& normed_td, const Tensor& loss) {
     const bool residual = *options_.mtp == TraceOptions::MtpInput::residual;
@@ -199,7 +208,7 @@ class Tracer {
     out_.push_back({concat("mtp.", i), model_->logits(normed)});
     if (!options_.loss) return loss;
     const Tensor mtp_loss = head_cross_entropy(normed, model_->head(), targets(labels, 2));
-    out_.push_back({concat("mtp_loss.", i), mtp_loss.reshape({1})});
+    write_loss(concat("mtp_loss.", i), mtp_loss);
     return add(loss, scale(mtp_loss, options_.mtp_lambda));
   }
 
@@ -211,7 +220,7 @@ class Tracer {
     std::vector<int32_t> next = prompt;
     while (static_cast<int64_t>(generated.size()) < options_.generate) {
       const StepResult result = require_room(engine.step(std::vector<StepSpan>{{sequence, next}}));
-      const int64_t best = argmax_rows(result.logits).front();
+      const int64_t best = first_largest(result.logits.values());
       generated.push_back(best);
       next = {static_cast<int32_t>(best)};
       ++done_tokens_;

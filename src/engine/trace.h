@@ -39,7 +39,8 @@ struct TraceOptions {
 
 /// One independent run per token list; i in the names counts the lists. `parameters` are those
 /// that gradients are wanted for. Throws invalid_input for an empty list, ids outside the
-/// vocabulary, labels of another shape, or a combination that makes no sense.
+/// vocabulary, labels of another shape, or a combination that makes no sense; bad_file for a loss,
+/// or logits that a token is to be chosen by, that are not finite.
 std::vector<NamedTensor> trace(const std::shared_ptr<const Transformer>& model,
                                const std::vector<std::vector<int32_t>>& lists,
                                const TraceOptions& options,

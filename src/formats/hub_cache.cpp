@@ -53,12 +53,32 @@ std::optional<std::string> repo_of_folder(const std::string& folder) {
   return repo;
 }
 
-/// The entries of a folder; none when it is not there or cannot be read.
+[[noreturn]] void fail_io(const fs::path& path, const char* action, const std::error_code& error) {
+  const bool full = error == std::errc::no_space_on_device;
+  fail(full ? ErrorKind::out_of_memory : ErrorKind::bad_file, path.string(), ": cannot ", action,
+       ": ", error.message());
+}
+
+bool is_absence(const std::error_code& error) {
+  return error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory ||
+         error == std::errc::filename_too_long;
+}
+
+/// Throws bad_file when it cannot be told what is there.
+fs::file_status status_of(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (error && !is_absence(error)) fail_io(path, "open", error);
+  return status;
+}
+
+/// The entries of a folder; none when it is not there. Throws bad_file when it cannot be read.
 std::vector<fs::path> entries(const fs::path& folder) {
   std::vector<fs::path> paths;
-  std::error_code ignored;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored))
-    paths.push_back(entry.path());
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
+    paths.push_back(at->path());
+  if (error && !is_absence(error)) fail_io(folder, "open", error);
   std::sort(paths.begin(), paths.end());
   return paths;
 }
@@ -73,12 +93,6 @@ std::vector<fs::path> files_below(const fs::path& folder) {
   }
   std::sort(paths.begin(), paths.end());
   return paths;
-}
-
-[[noreturn]] void fail_io(const fs::path& path, const char* action, const std::error_code& error) {
-  const bool full = error == std::errc::no_space_on_device;
-  fail(full ? ErrorKind::out_of_memory : ErrorKind::bad_file, path.string(), ": cannot ", action,
-       ": ", error.message());
 }
 
 void make_folder(const fs::path& path) {
@@ -110,6 +124,12 @@ uint64_t unfinished_bytes_of(const fs::path& model) {
   for (const fs::path& blob : entries(model / "blobs"))
     if (blob.extension() == ".incomplete") total += size_of(blob);
   return total;
+}
+
+/// Bytes that are the file's own: of a link to a blob none.
+uint64_t own_size_of(const fs::path& path) {
+  std::error_code error;
+  return fs::is_symlink(path, error) ? 0 : size_of(path);
 }
 
 uint64_t remove_unreferenced_blobs(const fs::path& model) {
@@ -207,16 +227,16 @@ std::optional<HubSnapshot> HubCache::find(const std::string& repo, std::string r
   if (revision.empty()) revision = hub_site_of(repo).default_revision;
   if (!is_repo_name(repo) || !is_safe_file_name(revision)) return std::nullopt;
   const fs::path model = model_folder(repo);
+  if (!fs::is_directory(status_of(model))) return std::nullopt;
   std::string commit = revision;
-  std::error_code missing;
-  if (fs::is_regular_file(model / "refs" / revision, missing)) {
+  if (fs::is_regular_file(status_of(model / "refs" / revision))) {
     commit = read_text_file(model / "refs" / revision, 1024);
     while (!commit.empty() && std::isspace(static_cast<unsigned char>(commit.back())) != 0)
       commit.pop_back();
   }
   if (!is_safe_file_name(commit) || commit.find('/') != std::string::npos) return std::nullopt;
   const fs::path folder = model / "snapshots" / commit;
-  if (!fs::is_directory(folder, missing)) return std::nullopt;
+  if (!fs::is_directory(status_of(folder))) return std::nullopt;
   return read_snapshot(repo, folder);
 }
 
@@ -254,15 +274,21 @@ void HubCache::write_ref(const std::string& repo, const std::string& revision,
 uint64_t HubCache::remove(const std::string& repo, const std::vector<std::string>& names) const {
   const HubLock lock(*this, repo);
   const fs::path model = model_folder(repo);
+  uint64_t freed = 0;
   for (const fs::path& snapshot : entries(model / "snapshots"))
     for (const std::string& name : names) {
+      if (!is_safe_file_name(name)) continue;
+      const uint64_t size = own_size_of(snapshot / name);
       std::error_code error;
-      if (is_safe_file_name(name)) fs::remove(snapshot / name, error);
+      if (fs::remove(snapshot / name, error)) freed += size;
       if (error) fail_io(snapshot / name, "delete", error);
     }
-  uint64_t freed = 0;
   std::error_code error;
-  if (names.empty()) fs::remove_all(model / "snapshots", error);
+  if (names.empty()) {
+    for (const fs::path& file : files_below(model / "snapshots")) freed += own_size_of(file);
+    fs::remove_all(model / "snapshots", error);
+    if (error) fail_io(model / "snapshots", "delete", error);
+  }
   freed += remove_unreferenced_blobs(model);
   if (files_below(model / "snapshots").empty()) fs::remove_all(model, error);
   if (error) fail_io(model, "delete", error);

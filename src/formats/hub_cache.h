@@ -45,10 +45,11 @@ class HubCache {
   std::filesystem::path model_folder(const std::string& repo) const;
 
   /// Every model, at the commit that its default branch names, else at the newest snapshot; also
-  /// one of which only a part of the first file has arrived.
+  /// one of which only a part of the first file has arrived. Throws bad_file when the cache is
+  /// there and cannot be read.
   std::vector<HubSnapshot> models() const;
   /// `revision`: a branch, a tag or a commit; empty: the hub's default branch. Absent when nothing
-  /// of it is in the cache.
+  /// of it is in the cache. Throws as models().
   std::optional<HubSnapshot> find(const std::string& repo, std::string revision = "") const;
 
   /// Makes the blob appear as `name` in the snapshot of `commit`.

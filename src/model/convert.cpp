@@ -37,6 +37,12 @@ ConvertResult convert(const fs::path& source, const fs::path& destination,
   if (fs::equivalent(source, destination, error))
     fail(ErrorKind::invalid_input, destination.string(),
          ": source and destination are the same; name another destination");
+  const bool to_file = !fs::is_directory(destination) &&
+                       (fs::exists(destination) || destination.extension() == ".gguf");
+  if (!fs::is_directory(source) && to_file)
+    fail(ErrorKind::invalid_input, destination.string(),
+         ": expected the name of a folder, got that of a file; a GGUF file becomes a Hugging Face "
+         "folder, not another GGUF file");
   const bool empty_folder = fs::is_directory(destination) && fs::is_empty(destination);
   if (fs::exists(destination) && !options.force && !empty_folder)
     fail(ErrorKind::invalid_input, destination.string(),

@@ -34,8 +34,8 @@ struct ConvertResult {
 /// with a notice. The destination appears whole, or, when anything fails, not at all.
 ///
 /// Throws not_found without a source; invalid_input when the destination exists and is not to be
-/// replaced, or the type cannot be written; out_of_memory when the disk is too small; bad_file and
-/// unsupported for what the files hold.
+/// replaced, is a file or named *.gguf for a GGUF source, or the type cannot be written;
+/// out_of_memory when the disk is too small; bad_file and unsupported for what the files hold.
 ConvertResult convert(const std::filesystem::path& source, const std::filesystem::path& destination,
                       const ConvertOptions& options = {});
 

@@ -248,8 +248,6 @@ class ToFolder {
 
 ConvertResult convert_to_folder(const fs::path& source, const fs::path& destination,
                                 const ConvertOptions& options) {
-  if (fs::exists(destination) && !fs::is_directory(destination))
-    fail(ErrorKind::invalid_input, destination.string(), ": expected a folder, got a file");
   return ToFolder(source, options).write(destination);
 }
 

@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <fstream>
 #include <functional>
@@ -83,6 +85,23 @@ CheckpointFiles CheckpointFiles::open(const fs::path& path) {
 
 ModelConfig CheckpointFiles::read_config() const {
   return gguf ? config_from_gguf(*gguf) : read_hf_config(path);
+}
+
+std::vector<fs::path> CheckpointFiles::paths() const {
+  std::vector<fs::path> paths;
+  if (gguf) {
+    const auto count = static_cast<int64_t>(gguf->part_count());
+    for (int64_t i = 0; i < count; ++i)
+      paths.push_back(gguf_part_path(gguf->path(), i, count).value_or(gguf->path()));
+    return paths;
+  }
+  constexpr std::array text_files{".json", ".jinja", ".model", ".txt"};
+  for (const fs::directory_entry& entry : fs::directory_iterator(path))
+    if (std::ranges::find(text_files, entry.path().extension()) != text_files.end())
+      paths.push_back(entry.path());
+  const Checkpoint weights = Checkpoint::open(path);
+  for (const SafetensorsFile& shard : weights.shards()) paths.push_back(shard.path());
+  return paths;
 }
 
 void check_activation_bits(const CheckpointFiles& files, int bits) {

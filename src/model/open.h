@@ -21,6 +21,8 @@ struct CheckpointFiles {
   /// Throws not_found or bad_file.
   static CheckpointFiles open(const std::filesystem::path& path);
   ModelConfig read_config() const;
+  /// Of all there are: weights in all parts, their index, config, tokenizer, templates.
+  std::vector<std::filesystem::path> paths() const;
 };
 
 struct OpenOptions {

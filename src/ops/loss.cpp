@@ -135,14 +135,4 @@ std::vector<double> token_log_probs(const Tensor& logits, std::span<const int64_
   return out;
 }
 
-std::vector<int64_t> argmax_rows(const Tensor& logits) {
-  require_rank("argmax_rows", "logits", logits, 2);
-  std::vector<int64_t> out;
-  for (int64_t r = 0; r < logits.dim(0); ++r) {
-    const float* row = logits.data() + r * logits.dim(1);
-    out.push_back(std::max_element(row, row + logits.dim(1)) - row);
-  }
-  return out;
-}
-
 }  // namespace deepseek

@@ -27,7 +27,4 @@ Tensor head_cross_entropy(const Tensor& hidden, const Weight& head, std::span<co
 /// log-probabilities. Not recorded.
 std::vector<double> token_log_probs(const Tensor& logits, std::span<const int64_t> labels);
 
-/// Index of the largest of each row of [N, V], ties to the lower index.
-std::vector<int64_t> argmax_rows(const Tensor& logits);
-
 }  // namespace deepseek

@@ -75,6 +75,58 @@ TEST_F(TinyModel, AnEmptyQuestionAndOneTooLongAreRefused) {
   EXPECT_NE(outcome.error.find("the context holds 64"), std::string::npos) << outcome.error;
 }
 
+TEST_F(TinyModel, APromptTooLongNamesWhatLimitsTheContext) {
+  const auto refusal = [&](size_t tokens, std::vector<std::string> flags) {
+    flags.insert(flags.begin(), {"generate", model, "--prompt", std::string(tokens, 'x')});
+    const Outcome outcome = run(flags);
+    EXPECT_EQ(outcome.exit_code, 2);
+    return outcome.error;
+  };
+  const std::string cut = refusal(100, {"--ctx", "256", "--cache-bytes", "16KiB"});
+  EXPECT_NE(cut.find("deepseek: --ctx 256 is cut to 64 tokens, which the cache of 16.0 KiB holds; "
+                     "--cache-bytes 1MiB holds them all\n"),
+            std::string::npos)
+      << cut;
+  EXPECT_NE(cut.find("holds 64; shorten it or raise --cache-bytes"), std::string::npos) << cut;
+  EXPECT_EQ(refusal(100, {"--cache-bytes", "16KiB"}).find("is cut"), std::string::npos);
+  EXPECT_NE(refusal(100, {"--ctx", "64"}).find("holds 64; shorten it or raise --ctx"),
+            std::string::npos);
+  EXPECT_NE(refusal(300, {}).find("holds 256; shorten it; the model was made for no more"),
+            std::string::npos);
+  const Outcome chat = run({"run", model, "--cache-bytes", "16KiB"}, std::string(100, 'x'));
+  EXPECT_NE(chat.error.find("or raise --cache-bytes"), std::string::npos) << chat.error;
+}
+
+TEST_F(TinyModel, APrintedSeedIsAccepted) {
+  const auto seed_of = [&](const std::string& seed) {
+    return json::parse(run({"generate", model, "--prompt", "x", "--max-tokens", "1", "--seed", seed,
+                            "--json"})
+                           .out)
+        .at("seed")
+        .dump();
+  };
+  const std::string largest = "18446744073709551615";
+  EXPECT_EQ(seed_of("-1"), largest);
+  EXPECT_EQ(seed_of(largest), largest);
+  const Outcome more = run({"generate", model, "--prompt", "x", "--seed", "18446744073709551616"});
+  EXPECT_EQ(more.exit_code, 2);
+  EXPECT_NE(more.error.find("--seed: expected a whole number from 0 to " + largest),
+            std::string::npos)
+      << more.error;
+}
+
+TEST_F(TinyModel, ATokenizerOfAnotherModelIsRefused) {
+  folder.write("model/tokenizer.json", byte_tokenizer());
+  for (const char* verb : {"run", "generate"}) {
+    const Outcome outcome = run({verb, model}, "x");
+    EXPECT_EQ(outcome.exit_code, 3);
+    EXPECT_NE(outcome.error.find("model/tokenizer.json: token \"</s>\": expected an id below the "
+                                 "model's vocab_size 100, got 260; the tokenizer is of another"),
+              std::string::npos)
+        << outcome.error;
+  }
+}
+
 TEST_F(TinyModel, GenerateContinuesAPromptAndTellsLogprobs) {
   const Outcome raw = run({"generate", model, "--prompt", "he", "--max-tokens", "5"});
   ASSERT_EQ(raw.exit_code, 0) << raw.error;
@@ -176,6 +228,15 @@ TEST_F(TinyModel, PerplexityDoesNotDependOnHowTokensAreGiven) {
   EXPECT_EQ(run({"perplexity", model}).exit_code, 2);
   EXPECT_EQ(run({"perplexity", model, text, "--ids-file", file}).exit_code, 2);
   EXPECT_EQ(run({"perplexity", model, text, "--window", "9999"}).exit_code, 2);
+}
+
+TEST_F(TinyModel, PerplexityOfNoFiniteNumberIsRefused) {
+  damage_last_norm(model);
+  const std::string ids = folder.write("ids.json", "[[1, 2, 3]]").string();
+  const Outcome outcome = run({"perplexity", model, "--ids-file", ids});
+  EXPECT_EQ(outcome.exit_code, 3);
+  EXPECT_NE(outcome.error.find("logits: expected finite values"), std::string::npos)
+      << outcome.error;
 }
 
 TEST_F(TinyModel, ConvertedThereAndBackItIsTheSame) {

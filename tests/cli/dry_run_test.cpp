@@ -91,6 +91,25 @@ TEST_F(DryRun, SaysWhatToDoAboutACacheThatDoesNotFit) {
   EXPECT_EQ(row.at("remedies").at(0), "give it a smaller --cache-bytes");
 }
 
+TEST_F(DryRun, SaysThatTheCacheCutsTheContext) {
+  const json row =
+      page_of({"run", model, "--ctx", "256", "--cache-bytes", "16KiB"}).at("models").at(0);
+  EXPECT_EQ(row.at("cache").at("context"), 64);
+  EXPECT_EQ(row.at("remedies"), json({"--ctx 256 is cut to 64 tokens, which the cache holds; "
+                                      "--cache-bytes 1MiB holds them all"}));
+}
+
+TEST_F(DryRun, RefusesACacheWithoutAPageAsOpeningDoes) {
+  const Outcome real = run_deepseek({{"run", model, "--cache-bytes", "1KiB"}, "x"});
+  EXPECT_EQ(real.exit_code, 6);
+  EXPECT_NE(real.error.find("raise --cache-bytes"), std::string::npos) << real.error;
+  for (const char* verb : {"run", "serve"}) {
+    const Outcome dry = run_deepseek({{verb, model, "--dry-run", "--cache-bytes", "1KiB"}});
+    EXPECT_EQ(dry.exit_code, 6) << verb;
+    EXPECT_EQ(dry.error, real.error) << verb;
+  }
+}
+
 TEST_F(DryRun, NamesARemedyWhereWeightsLeaveNoRoomForACache) {
   const CheckpointFiles files = CheckpointFiles::open(model);
   TextModelOptions options;

@@ -88,9 +88,21 @@ TEST(Front, SpeaksChineseWhenAskedOrWhenTheLocaleSaysSo) {
   EXPECT_EQ(
       run_deepseek({{"help"}, "", {{"LANG", "zh_CN.UTF-8"}, {"LC_ALL", "C"}}}).out.find("用法"),
       std::string::npos);
-  EXPECT_EQ(run_deepseek({{"help"}, "", {{"LANG", "zh_CN.UTF-8"}, {"DEEPSEEK_LANG", "en"}}})
-                .out.find("用法"),
-            std::string::npos);
+  for (const char* english : {"en", "en_US", "en_GB.UTF-8"})
+    EXPECT_EQ(run_deepseek({{"help"}, "", {{"LANG", "zh_CN.UTF-8"}, {"DEEPSEEK_LANG", english}}})
+                  .out.find("用法"),
+              std::string::npos)
+        << english;
+  for (const char* chinese : {"zh_CN", "zh_CN.UTF-8", "zh-Hans"}) {
+    const std::map<std::string, std::string> environment{{"DEEPSEEK_LANG", chinese}};
+    EXPECT_NE(run_deepseek({{"help"}, "", environment}).out.find("用法"), std::string::npos)
+        << chinese;
+    EXPECT_NE(run_deepseek({{"lsit"}, "", environment}).error.find("用法有误"), std::string::npos)
+        << chinese;
+  }
+  const Outcome french = run_deepseek({{"help"}, "", {{"DEEPSEEK_LANG", "fr_FR"}}});
+  EXPECT_EQ(french.exit_code, 2);
+  EXPECT_EQ(french.error, "deepseek: DEEPSEEK_LANG: expected en or zh, got 'fr_FR'\n");
 }
 
 TEST(Front, AnErrorInChineseSaysItsKindAndKeepsTheDetail) {

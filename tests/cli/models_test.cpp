@@ -101,6 +101,32 @@ TEST(ModelVerbs, AModelOfModelScopeIsPulledListedAndRunUnderItsName) {
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "hub/models--modelscope--org--name"));
 }
 
+TEST(ModelVerbs, RmNamesTheQuantisationItDeletes) {
+  const TemporaryFolder folder;
+  const std::string model = "hub/models--org--name/";
+  folder.write(model + "refs/main", commit);
+  for (const char* name : {"m-Q4_K_M.gguf", "m-Q8_0.gguf"})
+    folder.write(model + "snapshots/" + commit + "/" + name, "GGUF");
+  const Outcome removed = run_deepseek({{"rm", "org/name:Q4_K_M", "--yes"},
+                                        "",
+                                        {{"HF_HUB_CACHE", (folder.path() / "hub").string()}}});
+  EXPECT_EQ(removed.out, "org/name:Q4_K_M deleted, 4 bytes freed\n") << removed.error;
+  EXPECT_TRUE(
+      std::filesystem::exists(folder.path() / model / "snapshots" / commit / "m-Q8_0.gguf"));
+}
+
+TEST(ModelVerbs, ACacheThatCannotBeReadIsNoEmptyOne) {
+  const TemporaryFolder folder;
+  std::filesystem::create_symlink("hub", folder.path() / "hub");
+  using Words = std::vector<std::string>;
+  for (const Words& call : {Words{"list"}, Words{"show", "starter"}, Words{"show", "org/name"}}) {
+    const Outcome outcome =
+        run_deepseek({call, "", {{"HF_HUB_CACHE", (folder.path() / "hub").string()}}});
+    EXPECT_EQ(outcome.exit_code, 3) << call.back();
+    EXPECT_NE(outcome.error.find(": cannot open: "), std::string::npos) << outcome.error;
+  }
+}
+
 TEST(ModelVerbs, ABrokenDownloadIsListedAndCanBeRemoved) {
   const TemporaryFolder folder;
   const std::map<std::string, std::string> environment{

@@ -127,6 +127,10 @@ void add_command_line(std::vector<Refusal>& rows) {
   rows.push_back({section, "a value out of range", {"config", "show", "--threads", "0"}, 2});
   rows.push_back(
       {section, "a size that is none", {"config", "show", "--cache-bytes", "2 apples"}, 2});
+  rows.push_back({section,
+                  "a seed of more than 64 bits",
+                  {"config", "show", "--seed", "18446744073709551616"},
+                  2});
   rows.push_back({section, "a choice that is none", {"config", "show", "--precision", "fp64"}, 2});
   rows.push_back({section, "a shell without completion", {"completion", "tcsh"}, 2});
   rows.push_back({section,
@@ -174,6 +178,10 @@ void add_names(std::vector<Refusal>& rows) {
   const char* cache = "Model cache";
   rows.push_back({cache, "a name that is none", {"pull", "../evil"}, 2});
   rows.push_back({cache, "offline", {"pull", "org/name"}, 7, {}, "", {{"HF_HUB_OFFLINE", "1"}}});
+  rows.push_back({cache, "the starter model, which is in no hub", {"pull", "starter"}, 4});
+  rows.push_back({cache, "a cache that cannot be read", {"list"}, 3, [](const fs::path& folder) {
+                    fs::create_symlink("hub", folder / "hub");
+                  }});
   rows.push_back({cache, "deleting what is not there", {"rm", "org/name", "--yes"}, 4});
   rows.push_back({cache,
                   "deleting without a terminal to ask at",
@@ -341,6 +349,34 @@ void add_runs(std::vector<Refusal>& rows) {
                   4,
                   ids(model())});
   rows.push_back({section, "token ids that are none", open, 3, ids(model(), "[[1.5]]")});
+  rows.push_back({section,
+                  "a result over what it is computed from",
+                  {"trace", "DIR/model", "--tokens-file", "DIR/ids.json", "--out", "DIR/ids.json"},
+                  2,
+                  ids(model())});
+  rows.push_back(
+      {section,
+       "a tokenizer of another model",
+       {"run", "DIR/model"},
+       3,
+       model([](const fs::path& folder) { write(folder / "tokenizer.json", byte_tokenizer()); }),
+       "hello"});
+  rows.push_back({section,
+                  "a GGUF file to a GGUF file",
+                  {"convert", "DIR/m.gguf", "DIR/n.gguf"},
+                  2,
+                  file("m.gguf", gguf(3, 0, 1, "llama"))});
+  rows.push_back({section,
+                  "a prompt longer than the context",
+                  {"generate", "DIR/model", "--ctx", "64", "--prompt", std::string(100, 'x')},
+                  2,
+                  model()});
+  rows.push_back(
+      {section,
+       "a prompt longer than the cache",
+       {"generate", "DIR/model", "--cache-bytes", "16KiB", "--prompt", std::string(100, 'x')},
+       2,
+       model()});
   rows.push_back(
       {section, "a list longer than the context", with(open, {"--ctx", "2"}), 2, ids(model())});
   rows.push_back({section, "gradients without a loss", with(open, {"--grad"}), 2, ids(model())});

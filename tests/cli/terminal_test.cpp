@@ -283,7 +283,7 @@ TEST_F(AtTerminal, AFullContextIsSaidAndNothingIsDropped) {
   Terminal terminal(chat({"--ctx", "64"}));
   ASSERT_SEEN(terminal, prompt);
   terminal.type("hello\r");
-  ASSERT_SEEN(terminal, "the answer was cut off: the context is full");
+  ASSERT_SEEN(terminal, "the answer was cut off: the context is full; /clear begins anew, --ctx");
   ASSERT_SEEN(terminal, prompt);
   terminal.type("more\r");
   ASSERT_SEEN(terminal, "the context holds 64");

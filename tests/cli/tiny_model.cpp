@@ -130,4 +130,12 @@ void write_small_model(const std::filesystem::path& folder, const json& config) 
   write_safetensors(folder / "model.safetensors", tensors);
 }
 
+void damage_last_norm(const std::filesystem::path& folder) {
+  const std::filesystem::path path = folder / "model.safetensors";
+  const std::string nans(64 * sizeof(float), '\xff');  // model.norm.weight is the last tensor
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  file.seekp(-static_cast<std::streamoff>(nans.size()), std::ios::end);
+  file << nans;
+}
+
 }  // namespace deepseek::testing

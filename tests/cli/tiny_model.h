@@ -25,4 +25,7 @@ nlohmann::json byte_config();
 void write_small_model(const std::filesystem::path& folder,
                        const nlohmann::json& config = small_config());
 
+/// Makes the last norm of that model NaN, and so all of its logits.
+void damage_last_norm(const std::filesystem::path& folder);
+
 }  // namespace deepseek::testing

@@ -90,6 +90,49 @@ TEST_F(Trace, GoesWhereOutLeadsAndReplacesNoLinkOrPipe) {
   EXPECT_EQ(lost.error, "deepseek: " + nowhere + ": cannot create: No such file or directory\n");
 }
 
+TEST_F(Trace, WritesOverNothingItReads) {
+  const std::filesystem::path model = folder.path() / "model";
+  write_small_model(model);
+  const std::string ids = folder.write("ids.json", "[[1, 2, 3]]").string();
+  const std::string labels = folder.write("labels.json", "[[1, 2, 3]]").string();
+  std::filesystem::create_symlink(model / "config.json", folder.path() / "link");
+  const std::string weights = read_data(model / "model.safetensors");
+  for (const std::string& out :
+       {ids, labels, (model / "model.safetensors").string(), (model / "tokenizer.json").string(),
+        (folder.path() / "link").string()}) {
+    const Outcome outcome = run_deepseek({{"trace", model.string(), "--tokens-file", ids, "--loss",
+                                           "--labels-file", labels, "--out", out}});
+    EXPECT_EQ(outcome.exit_code, 2) << out;
+    EXPECT_NE(outcome.error.find("source and destination are the same"), std::string::npos)
+        << outcome.error;
+  }
+  EXPECT_EQ(read_data(model / "model.safetensors"), weights);
+  const std::string own = (model / "out.safetensors").string();
+  for (int i = 0; i < 2; ++i)
+    EXPECT_EQ(
+        run_deepseek({{"trace", model.string(), "--tokens-file", ids, "--out", own}}).exit_code, 0);
+}
+
+TEST_F(Trace, WhatIsNotFiniteIsShownButNothingIsMadeOfIt) {
+  write_small_model(folder.path() / "model");
+  damage_last_norm(folder.path() / "model");
+  const std::string model = (folder.path() / "model").string();
+  EXPECT_TRUE(std::isnan(run(model, "[[1, 2]]", {"--hidden"}).tensor("logits.0").data()[0]));
+  const std::string ids = folder.write("ids.json", "[[1, 2]]").string();
+  using Words = std::vector<std::string>;
+  for (const Words& flags : {Words{"--loss"}, Words{"--generate", "3"}}) {
+    std::vector<std::string> arguments{
+        "trace", model, "--out", (folder.path() / "o").string(), "--tokens-file", ids};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    const Outcome outcome = run_deepseek({arguments});
+    EXPECT_EQ(outcome.exit_code, 3) << flags.front();
+    EXPECT_NE(outcome.error.find("expected"), std::string::npos) << outcome.error;
+    EXPECT_NE(outcome.error.find("the weights are damaged or overflow"), std::string::npos)
+        << outcome.error;
+    EXPECT_FALSE(std::filesystem::exists(folder.path() / "o"));
+  }
+}
+
 TEST_F(Trace, IdsOutsideTheVocabularyAreNamedByPlace) {
   write_small_model(folder.path() / "model");
   const std::string ids = folder.write("ids.json", "[[1, 2], [3, 100]]").string();

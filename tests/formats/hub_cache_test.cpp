@@ -126,6 +126,27 @@ TEST_F(HubCacheTest, DeletingAFileFreesItsBlobUnlessAnotherSnapshotHasIt) {
   EXPECT_FALSE(fs::exists(cache.model_folder("org/name")));
 }
 
+TEST_F(HubCacheTest, FilesThatLieInTheSnapshotItselfCountAsFreed) {
+  const fs::path model = fs::path("hub") / cache.model_folder("org/name").filename();
+  folder.write(model / "snapshots" / cached_commit / "a.gguf", "aaaa");
+  folder.write(model / "snapshots" / cached_commit / "b.gguf", "bb");
+  add("org/name", "c.gguf", "c", "b1");
+  EXPECT_EQ(cache.remove("org/name", {"a.gguf"}), 4u);
+  EXPECT_EQ(cache.remove("org/name", {}), 3u);
+  EXPECT_FALSE(fs::exists(cache.model_folder("org/name")));
+}
+
+TEST_F(HubCacheTest, WhatCannotBeReadIsNotTakenForEmpty) {
+  EXPECT_TRUE(cache.models().empty());
+  EXPECT_FALSE(cache.find("org/name"));
+  fs::create_symlink(cache.root().filename(), cache.root());
+  const std::string where = cache.root().string();
+  EXPECT_EQ(message_of([&] { cache.models(); }, ErrorKind::bad_file),
+            where + ": cannot open: Too many levels of symbolic links");
+  EXPECT_NE(message_of([&] { cache.find("org/name"); }, ErrorKind::bad_file).find("cannot open"),
+            std::string::npos);
+}
+
 TEST_F(HubCacheTest, ALinkThatLeadsOutOfTheCacheIsRefused) {
   fs::create_directories(cache.model_folder("org/name") / "snapshots");
   fs::create_directories(folder.path() / "outside");

@@ -237,6 +237,21 @@ TEST(Convert, TellsWhatAGgufFileDoesNotHold) {
   EXPECT_NE(told.find("initializer_range"), std::string::npos) << told;
 }
 
+TEST(Convert, AGgufFileBecomesAFolderAlone) {
+  DEEPSEEK_SHARED_OR_SKIP(golden, "golden/llama_mha");
+  const TemporaryFolder folder;
+  const fs::path gguf = folder.path() / "m.gguf";
+  convert(golden, gguf);
+  ConvertOptions options;
+  options.type = Format::q8_0;
+  options.force = true;
+  for (const fs::path& other : {folder.path() / "other.gguf", folder.write("file", "precious")})
+    expect_refused(ErrorKind::invalid_input, "expected the name of a folder",
+                   [&] { convert(gguf, other, options); });
+  EXPECT_FALSE(fs::exists(folder.path() / "other.gguf"));
+  EXPECT_EQ(testing::read_data(folder.path() / "file"), "precious");
+}
+
 TEST(Convert, RefusesToOverwriteUnlessForced) {
   DEEPSEEK_SHARED_OR_SKIP(golden, "golden");
   const TemporaryFolder folder;

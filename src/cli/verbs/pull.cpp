@@ -2,6 +2,7 @@
 
 #include "cli/interrupt.h"
 #include "cli/verbs/verbs.h"
+#include "core/error.h"
 #include "core/json.h"
 #include "core/text.h"
 #include "formats/hub_pull.h"
@@ -12,6 +13,8 @@ int run_pull(const Flags& flags, Console& console) {
   const InterruptScope interrupts;
   const HubCache cache = HubCache::from_environment();
   const std::string name = flags.required_argument("MODEL");
+  if (name == "starter")
+    fail(ErrorKind::not_found, "starter: the starter model is in no hub; './dev run' fetches it");
   const HubSnapshot snapshot =
       pull_model(cache, HubRemote::from_environment(name), name,
                  flags.text("revision").value_or(""), console.progress(), console.notices());

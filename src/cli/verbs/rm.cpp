@@ -49,9 +49,11 @@ int run_rm(const Flags& flags, Console& console) {
     if (files.empty() || std::find(files.begin(), files.end(), file.name) != files.end())
       size_bytes += file.size_bytes;
   if (files.empty()) size_bytes += model.unfinished_bytes;
+  const std::string shown =
+      files.empty() ? model.repo : concat(model.repo, ":", printable(name.selector));
   const size_t count = files.empty() ? model.files.size() : files.size();
   if (!flags.on("yes") &&
-      !agreed(console.say("rm.question", model.repo, count, size_text(size_bytes)), console)) {
+      !agreed(console.say("rm.question", shown, count, size_text(size_bytes)), console)) {
     console.notice(console.say("rm.kept"));
     return 0;
   }
@@ -61,7 +63,7 @@ int run_rm(const Flags& flags, Console& console) {
         nlohmann::ordered_json{{"name", model.repo}, {"files", count}, {"freed_bytes", freed}}
             .dump());
   else
-    console.line(console.say("rm.done", model.repo, size_text(freed)));
+    console.line(console.say("rm.done", shown, size_text(freed)));
   return 0;
 }
 

@@ -39,14 +39,20 @@ LineEditor::Line read_message(LineEditor& editor) {
   return {LineEditor::End::line, message};
 }
 
+/// Why an answer ended at its length.
+std::string length_text(const Chat& chat, const Console& console) {
+  if (!chat.is_full()) return console.say("chat.length");
+  return chat.context_flag().empty() ? console.say("chat.full_model")
+                                     : console.say("chat.full", chat.context_flag());
+}
+
 void answer_in_chat(Chat& chat, const std::string& message, Console& console) {
   const Generated generated = chat.answer(message);
   if (!generated.tokens.empty()) console.line("");
   console.flush();
   if (generated.finish == FinishReason::cancelled)
     console.error_line(console.say(generated.text.empty() ? "chat.dropped" : "chat.stopped"));
-  if (generated.finish == FinishReason::length)
-    console.error_line(console.say(chat.is_full() ? "chat.full" : "chat.length"));
+  if (generated.finish == FinishReason::length) console.error_line(length_text(chat, console));
   if (!generated.tokens.empty()) console.error_line(speed_text(generated, console));
 }
 

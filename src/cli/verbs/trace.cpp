@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <map>
 
 #include "cli/generate_flags.h"
@@ -83,6 +84,22 @@ bool is_standard_output(const std::string& path) {
          there.st_dev == output.st_dev && there.st_ino == output.st_ino && !S_ISCHR(output.st_mode);
 }
 
+/// Refuses to write over what the trace is computed from.
+void refuse_inputs(const std::string& out, const Flags& flags, const CheckpointFiles& files) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(out, error)) return;
+  std::vector<std::filesystem::path> inputs = files.paths();
+  for (const char* name : {"tokens-file", "labels-file"})
+    if (const auto file = flags.text(name)) inputs.emplace_back(*file);
+  if (const auto adapter = flags.text("adapter"))
+    for (const char* name : {"adapter_config.json", "adapter_model.safetensors"})
+      inputs.push_back(std::filesystem::path(*adapter) / name);
+  for (const std::filesystem::path& input : inputs)
+    if (std::filesystem::equivalent(input, out, error))
+      fail(ErrorKind::invalid_input, out, ": source and destination are the same: --out would ",
+           "replace ", input.string(), "; name another file");
+}
+
 void require_context(const std::vector<std::vector<int32_t>>& lists, int64_t generate,
                      int64_t context) {
   for (size_t i = 0; i < lists.size(); ++i)
@@ -111,6 +128,7 @@ int run_trace(const Flags& flags, Console& console) {
   options.progress = console.progress();
   require_context(lists, options.generate,
                   checked_context(flags.integer("ctx").value_or(0), config));
+  refuse_inputs(*out, flags, files);
   // Before the work, so that a folder that is not there costs no more than a moment.
   AtomicFile file(*out);
 

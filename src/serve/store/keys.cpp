@@ -180,15 +180,16 @@ std::vector<Key> Keys::list() {
 }
 
 Key Keys::find(const std::string& reference) {
-  std::vector<Key> named;
+  std::vector<Key> named, revoked;
   std::vector<std::string> known;
   for (Key& key : list()) {
     if (key.id == reference) return key;
     known.push_back(key.name);
     known.push_back(key.id);
-    // The name of a key that is gone may be used again.
-    if (key.name == reference && !key.revoked_at_ms) named.push_back(std::move(key));
+    if (key.name == reference) (key.revoked_at_ms ? revoked : named).push_back(std::move(key));
   }
+  // The name of a key that is gone may be used again, and is then the other's.
+  if (named.empty()) named = std::move(revoked);
   if (named.size() == 1) return named[0];
   if (named.size() > 1)
     fail(ErrorKind::invalid_input, "key '", printable(reference, 60), "': ", named.size(),
@@ -213,7 +214,8 @@ Key Keys::change(const std::string& id, const KeyChange& change) {
   return database_.write([&](Connection& connection) {
     Key key = read_key(connection, id);
     if (key.revoked_at_ms)
-      fail(ErrorKind::invalid_input, "key ", id, " was revoked; create a new one");
+      fail(ErrorKind::invalid_input, "key '", printable(key.name, 60), "' was revoked; its id is ",
+           id, "; create a new one");
     take(change.name, key.name);
     take(change.scopes, key.scopes);
     take(change.models, key.models);

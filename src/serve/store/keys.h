@@ -75,7 +75,8 @@ class Keys {
   /// range.
   NewKey create(const KeySpec& spec);
   std::vector<Key> list();
-  /// By id, or by a name that one key has alone. Throws not_found, naming the nearest, and
+  /// By id, or by a name that one key has alone, revoked ones not counted unless there are no
+  /// others. Throws not_found, naming the nearest, and
   /// invalid_input for a name that several have.
   Key find(const std::string& reference);
   /// The key of a secret, whatever its state. Its hash is looked up and then compared in constant

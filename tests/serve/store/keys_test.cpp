@@ -103,7 +103,10 @@ TEST_P(KeysOn, AreFoundByNameWhenItIsTheirsAlone) {
             std::string::npos);
   keys.revoke(alice.id);
   EXPECT_EQ(keys.find("alice").id, second.id);
-  refused(ErrorKind::invalid_input, [&] { keys.change(alice.id, {.disabled = false}); });
+  EXPECT_EQ(refused(ErrorKind::invalid_input, [&] { keys.change(alice.id, {.disabled = false}); }),
+            "key 'alice' was revoked; its id is " + alice.id + "; create a new one");
+  keys.change(second.id, {.name = "bob"});
+  EXPECT_EQ(keys.find("alice").id, alice.id) << "no other key has the name";
   refused(ErrorKind::not_found, [&] { keys.revoke("key_nobody"); });
 }
 
