@@ -39,6 +39,9 @@ struct RouteOptions {
   /// Runs the handler on an I/O thread: for answers of microseconds that must come even while every
   /// handler thread is busy. Such a handler never blocks.
   bool on_io_thread = false;
+  /// Computes for long, and costs its caller little: the handler runs on threads that such routes
+  /// share, so that it never holds up others.
+  bool heavy = false;
   /// Answers also before the server is ready and while it drains.
   bool always = false;
   /// While a plain JSON reply is awaited, blank lines keep the connection alive; the status is then
