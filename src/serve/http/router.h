@@ -80,7 +80,8 @@ class Router {
   const std::vector<Route>& routes() const { return routes_; }
 
   struct Match {
-    const Route* route = nullptr;  // null: see `allowed`
+    const Route* route = nullptr;    // null: see `allowed`
+    const Route* of_path = nullptr;  // any of the path's, also where none has the method
     std::map<std::string, std::string, std::less<>> path_values = {};
     /// Methods that the path has, in order, when none is the one asked for; empty: no such path.
     std::vector<std::string> allowed = {};
