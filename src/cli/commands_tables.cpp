@@ -73,8 +73,9 @@ constexpr Command rows[] = {
      "host port listen url-prefix tls-cert tls-key api-key api-key-file force-public cors-origin "
      "allowed-host model-name model-alias memory-bytes unload-after strict-replay access-log "
      "drain-seconds drain-delay max-running "
-     "max-waiting queue-timeout first-token-timeout total-timeout idle-timeout prefix-cache "
-     "cache-disk cache-disk-bytes files-bytes data-path store-url prices "
+     "max-waiting queue-timeout first-token-timeout total-timeout idle-timeout "
+     "keep-alive-seconds prefix-cache cache-disk cache-disk-bytes files-bytes data-path store-url "
+     "prices "
      "otlp-endpoint threads cpu ctx "
      "cache-bytes adapter precision dry-run",
      "deepseek serve\n"

@@ -368,6 +368,10 @@ constexpr std::array rows{
                "超过此秒数仍未完成回答时放弃请求；0 表示不限"},
     MessageRow{"flag.idle-timeout", "close a connection without a request after so long; 0: never",
                "连接空闲超过此秒数后关闭；0 表示不限"},
+    MessageRow{"flag.keep-alive-seconds",
+               "silence before a keep-alive in an answer: a comment in a stream, a blank line "
+               "before JSON; 0: none",
+               "应答静默超过此秒数后发送保活内容（流中为注释，JSON 之前为空行）；0 表示不发送"},
     MessageRow{"flag.prefix-cache", "compute the beginning of every prompt, cached or not",
                "不使用缓存，每次都重新计算提示词开头"},
     MessageRow{"flag.cache-disk", "folder where cached prompts outlive a restart",

@@ -61,6 +61,7 @@ constexpr std::array rows{
     Setting{"first-token-timeout", "SECONDS", Kind::number, Scope::lasting, "0", 0, 86400},
     Setting{"total-timeout", "SECONDS", Kind::number, Scope::lasting, "0", 0, 86400},
     Setting{"idle-timeout", "SECONDS", Kind::number, Scope::lasting, "75", 0, 86400},
+    Setting{"keep-alive-seconds", "SECONDS", Kind::number, Scope::lasting, "15", 0, 86400},
     Setting{"prefix-cache", "", Kind::boolean, Scope::lasting, "true"},
     Setting{"cache-disk", "DIR", Kind::path, Scope::lasting},
     Setting{"cache-disk-bytes", "SIZE", Kind::size, Scope::lasting, "8GiB"},

@@ -206,8 +206,9 @@ TEST(Config, TimeLimitsAreSecondsOfAnyOrigin) {
   EXPECT_EQ(setting_of(outcome, "total-timeout").at("value"), "30");
   EXPECT_EQ(setting_of(outcome, "first-token-timeout").at("value"), "0");
   EXPECT_EQ(setting_of(outcome, "idle-timeout").at("value"), "75");
-  for (const char* flag :
-       {"--queue-timeout", "--first-token-timeout", "--total-timeout", "--idle-timeout"})
+  EXPECT_EQ(setting_of(outcome, "keep-alive-seconds").at("value"), "15");
+  for (const char* flag : {"--queue-timeout", "--first-token-timeout", "--total-timeout",
+                           "--idle-timeout", "--keep-alive-seconds"})
     EXPECT_EQ(run_deepseek({{"serve", "--port", "0", flag, "-1"}}).exit_code, 2) << flag;
 }
 

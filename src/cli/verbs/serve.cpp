@@ -114,6 +114,7 @@ serve::ModelServerConfig config_of(const Flags& flags, Console& console) {
                         .first_token = milliseconds_of(flags, "first-token-timeout"),
                         .total = milliseconds_of(flags, "total-timeout")};
   config.http.idle_timeout_ms = milliseconds_of(flags, "idle-timeout").count();
+  config.http.keep_alive_ms = milliseconds_of(flags, "keep-alive-seconds").count();
 
   config.scheduler.max_running = *flags.integer("max-running");
   config.scheduler.max_waiting_requests = *flags.integer("max-waiting");

@@ -63,8 +63,10 @@ HttpHeaders limit_headers(const store::RateAnswer& rates) {
     case Refusal::tokens:
       throw RequestError(
           429,
-          concat("this API key may use ", *limits.tokens_per_minute,
-                 " tokens a minute, and the request needs up to ", tokens, "; try again later"),
+          concat("this API key may use ", *limits.tokens_per_minute, " tokens a minute, ",
+                 tokens == 0 ? concat("and has used more")
+                             : concat("and the request needs up to ", tokens),
+                 "; try again later"),
           details);
     case Refusal::concurrency:
       throw RequestError(429,
@@ -81,14 +83,21 @@ HttpHeaders limit_headers(const store::RateAnswer& rates) {
   }
 }
 
-/// The body that DeepSeek's API answers, and the amounts.
-[[noreturn]] void refuse_balance(const store::InsufficientBalance& lacking) {
-  throw RequestError(402,
-                     concat("Insufficient Balance: the request could cost up to ",
-                            store::money_text(lacking.required_micro), " ", lacking.currency,
-                            ", available are ", store::money_text(lacking.available_micro), " ",
-                            lacking.currency, "; top up the balance or lower max_tokens"),
+/// The body that DeepSeek's API answers.
+[[noreturn]] void refuse_money(const std::string& amounts) {
+  throw RequestError(402, concat("Insufficient Balance: ", amounts),
                      {.code = "invalid_request_error", .type = "unknown_error"});
+}
+
+[[noreturn]] void refuse_balance(const store::InsufficientBalance& lacking) {
+  refuse_money(concat("the request could cost up to ", store::money_text(lacking.required_micro),
+                      " ", lacking.currency, ", available are ",
+                      store::money_text(lacking.available_micro), " ", lacking.currency,
+                      "; top up the balance or lower max_tokens"));
+}
+
+bool is_free(const store::TokenPrice& price) {
+  return price.hit == 0 && price.miss == 0 && price.output == 0;
 }
 
 std::shared_ptr<const store::PriceList> prices_of(const AccountsConfig& config) {
@@ -148,20 +157,13 @@ void Accounts::check_model(const HttpRequest& request, const std::string& asked,
 std::shared_ptr<Bill> Accounts::admit(const HttpRequest& request, const std::string& model,
                                       const Demand& demand) {
   const KeyHolder& holder = holder_of(request);
-  auto bill = std::make_shared<Bill>();
-  if (!store_ || !holder.stored) return bill;
   const int64_t output = demand.output_is_stated
                              ? demand.output_tokens
                              : std::min(demand.output_tokens, presumed_output_tokens);
   const int64_t tokens = demand.prompt_tokens + output;
-  const store::RateAnswer rates = limiter_.admit(holder.key.id, holder.key.limits, tokens);
-  if (!rates.admitted()) refuse_rate(rates, holder.key.limits, tokens);
-  // From here on the bill gives back what it holds, whatever happens.
-  bill->key_id_ = holder.key.id;
+  std::shared_ptr<Bill> bill = admit(holder, tokens);
+  if (!bill->accounts_) return bill;
   bill->demand_ = demand;
-  bill->rate_tokens_ = tokens;
-  bill->headers_ = limit_headers(rates);
-  bill->accounts_ = shared_from_this();
   const std::string id = store::make_id("charge_");
   const store::Admission admission =
       store_->meter.reserve({id, holder.key.id, model, demand.prompt_tokens, demand.output_tokens});
@@ -169,6 +171,32 @@ std::shared_ptr<Bill> Accounts::admit(const HttpRequest& request, const std::str
     refuse_balance(*lacking);
   bill->id_ = id;
   return bill;
+}
+
+std::shared_ptr<Bill> Accounts::admit(const KeyHolder& holder, int64_t tokens) {
+  auto bill = std::make_shared<Bill>();
+  if (!store_ || !holder.stored) return bill;
+  const store::RateAnswer rates = limiter_.admit(holder.key.id, holder.key.limits, tokens);
+  if (!rates.admitted()) refuse_rate(rates, holder.key.limits, tokens);
+  // From here on the bill gives back what it holds, whatever happens.
+  bill->key_id_ = holder.key.id;
+  bill->rate_tokens_ = tokens;
+  bill->headers_ = limit_headers(rates);
+  bill->accounts_ = shared_from_this();
+  return bill;
+}
+
+std::shared_ptr<Bill> Accounts::admit_free(const HttpRequest& request) {
+  return admit(holder_of(request), 0);
+}
+
+void Accounts::check_money(const HttpRequest& request, const std::string& model) {
+  const std::optional<store::Price> cost = price(model);
+  if (!cost || is_free(cost->tokens)) return;
+  const std::optional<store::Balance> left = balance(request);
+  if (!left || !left->prepaid || left->available_micro() > 0) return;
+  refuse_money(concat("available are ", store::money_text(left->available_micro()), " ",
+                      left->currency, "; top up the balance"));
 }
 
 std::optional<store::Balance> Accounts::balance(const HttpRequest& request) {

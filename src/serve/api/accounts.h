@@ -54,6 +54,11 @@ class Accounts : public std::enable_shared_from_this<Accounts> {
   /// RequestError 429 with the limits' headers, 402 when the balance does not cover it.
   std::shared_ptr<Bill> admit(const HttpRequest& request, const std::string& model,
                               const Demand& demand);
+  /// The same for a request that no model computes: it counts among its key's requests and costs
+  /// nothing.
+  std::shared_ptr<Bill> admit_free(const HttpRequest& request);
+  /// Throws RequestError 402 when the request's key has no money left for a model that costs some.
+  void check_money(const HttpRequest& request, const std::string& model);
 
   /// What the request's key has; nothing for those whose money nobody counts.
   std::optional<store::Balance> balance(const HttpRequest& request);
@@ -74,6 +79,8 @@ class Accounts : public std::enable_shared_from_this<Accounts> {
 
  private:
   friend class Bill;
+  /// Counts it among the requests of its key, whose limits hold.
+  std::shared_ptr<Bill> admit(const KeyHolder& holder, int64_t tokens);
   struct Unsettled {
     std::string id;
     store::TokenCounts used;

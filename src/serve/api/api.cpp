@@ -15,9 +15,12 @@ namespace deepseek::serve {
 
 using nlohmann::ordered_json;
 
-std::shared_ptr<ModelHost> ApiContext::host(const std::string& name) const {
+std::shared_ptr<ModelHost> ApiContext::host(const HttpRequest& http,
+                                            const std::string& name) const {
   const std::shared_ptr<const ModelCard> card = names->find(name);
+  Accounts::check_model(http, name, card->name());
   if (auto lease = models->lease(*card)) return lease;
+  accounts->check_money(http, card->name());
   throw ModelAbsent(card);
 }
 

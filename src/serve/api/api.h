@@ -24,9 +24,11 @@ struct ApiContext {
   std::shared_ptr<const ModelNames> names;
   std::shared_ptr<ModelPool> models;
 
-  /// What answers under a name, to be held as long as it is used. Throws RequestError 404 for an
-  /// unknown name, and ModelAbsent; to be called before the request has any effect.
-  std::shared_ptr<ModelHost> host(const std::string& name) const;
+  /// What answers the request under a name, to be held as long as it is used. Throws RequestError
+  /// 404 for an unknown name, 403 for a model that its key may not use, 402 where its key could not
+  /// pay for one that is not in memory, and ModelAbsent; to be called before the request has any
+  /// effect.
+  std::shared_ptr<ModelHost> host(const HttpRequest& http, const std::string& name) const;
 
   /// Whether reasoning must be sent back with the calls that it led to.
   bool strict_replay = true;

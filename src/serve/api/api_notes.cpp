@@ -52,6 +52,8 @@ std::vector<ParameterNote> time_headers(const TimeLimits& limits) {
 
 /// Of what a model computes: the model, money, idempotency, streams that go on, rates, time.
 const std::vector<int> model_failures{402, 404, 409, 410, 429, 504};
+/// Of what counts tokens: the model, money to load it, rates.
+const std::vector<int> token_failures{402, 404, 429};
 /// Of what only names a model.
 const std::vector<int> name_failures{404};
 /// Of files and batches.
@@ -74,12 +76,12 @@ void add_dialects(Notes& notes, const std::vector<ParameterNote>& times) {
                              .failures = model_failures,
                              .parameters = times};
   notes["POST /messages/count_tokens"] = {.replies = {{"CountTokensReply"}},
-                                          .failures = name_failures};
+                                          .failures = token_failures};
   notes["POST /responses"] = {.replies = {{"ResponsesReply"}, {"ResponsesEvent", events}},
                               .failures = model_failures,
                               .parameters = times};
   notes["POST /responses/input_tokens"] = {.replies = {{"InputTokensReply"}},
-                                           .failures = name_failures};
+                                           .failures = token_failures};
   notes["GET /responses/{id}"] = {.replies = {{"ResponsesReply"}}, .failures = {404}};
   notes["DELETE /responses/{id}"] = {.replies = {{"DeletedReply"}}, .failures = {404}};
   notes["GET /responses/{id}/input_items"] = {
@@ -107,13 +109,13 @@ void add_models_and_tokens(Notes& notes) {
   notes["GET /models"] = {.replies = {{"ModelsReply"}}};
   notes["GET /models/{model*}"] = {.replies = {{"ModelReply"}}, .failures = name_failures};
   notes["GET /version"] = {.replies = {{"VersionReply"}}};
-  notes["GET /props"] = {.replies = {{"PropsReply"}}};
+  notes["GET /props"] = {.replies = {{"PropsReply"}}, .failures = {402}};
   notes["GET /user/balance"] = {.replies = {{"BalanceReply"}}};
-  notes["POST /tokenize"] = {.replies = {{"TokenizeReply"}}, .failures = name_failures};
-  notes["POST /detokenize"] = {.replies = {{"DetokenizeReply"}}, .failures = name_failures};
-  notes["POST /apply-template"] = {.replies = {{"TemplateReply"}}, .failures = name_failures};
+  notes["POST /tokenize"] = {.replies = {{"TokenizeReply"}}, .failures = token_failures};
+  notes["POST /detokenize"] = {.replies = {{"DetokenizeReply"}}, .failures = token_failures};
+  notes["POST /apply-template"] = {.replies = {{"TemplateReply"}}, .failures = token_failures};
   notes["GET /tokenizer_info"] = {
-      .replies = {{"TokenizerReply"}}, .failures = name_failures, .parameters = {model_query()}};
+      .replies = {{"TokenizerReply"}}, .failures = {402, 404}, .parameters = {model_query()}};
 }
 
 void add_files_and_batches(Notes& notes) {

@@ -39,6 +39,11 @@ bool Bill::settle(const store::TokenCounts& used, store::Outcome outcome,
   return keeps;
 }
 
+HttpReply with_limits(HttpReply reply, const Bill& bill) {
+  for (const auto& [name, value] : bill.headers()) reply.headers.add(name, value);
+  return reply;
+}
+
 store::TokenCounts charged_tokens(const Finished& end, bool streamed, bool own_limit) {
   const deepseek::Usage& usage = end.usage;
   if (end.late && !own_limit) return {0, 0, usage.completion_tokens};

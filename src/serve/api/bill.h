@@ -61,6 +61,9 @@ class Bill {
   store::TokenCounts produced_;
 };
 
+/// The reply, with what it says of the key's limits.
+HttpReply with_limits(HttpReply reply, const Bill& bill);
+
 /// What a request that ended so is charged for. A prompt counts once it began to be computed, an
 /// output as far as it came; a failure that left the client without any of it is free. One whose
 /// time was over pays the tokens that it produced and nothing else, unless it asked for the limit

@@ -98,7 +98,7 @@ void chat(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
   const HttpRequest& http = answer->request();
   const json body = checked_body(http, "ChatRequest", context->schemas);
   const std::shared_ptr<ModelHost> host =
-      context->host(field<std::string>(body, "model").value_or(""));
+      context->host(http, field<std::string>(body, "model").value_or(""));
   ChatJob job = chat_job(*context, *host, http, body);
   if (!job.input.thinking)
     job.input.thinking =

@@ -343,8 +343,7 @@ void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
   const HttpRequest& http = answer->request();
   const json body = checked_body(http, "CompletionRequest", context->schemas);
   const std::string model = field<std::string>(body, "model").value_or("");
-  const std::shared_ptr<ModelHost> host = context->host(model);
-  Accounts::check_model(http, model, host->name());
+  const std::shared_ptr<ModelHost> host = context->host(http, model);
   GenerateRequest request;
   apply_common_fields(body, *host, request);
   if (request.max_tokens < 0) request.max_tokens = 16;  // as OpenAI's API

@@ -29,8 +29,7 @@ void embeddings(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
   if (!answer) return;
   const json body = checked_body(answer->request(), "EmbeddingRequest", context->schemas);
   const std::string model = field<std::string>(body, "model").value_or("");
-  const std::shared_ptr<ModelHost> host = context->host(model);
-  Accounts::check_model(answer->request(), model, host->name());
+  const std::shared_ptr<ModelHost> host = context->host(answer->request(), model);
   const int64_t width = host->model().config().hidden_size;
   if (const auto dimensions = field<int64_t>(body, "dimensions");
       dimensions && *dimensions != width)

@@ -24,7 +24,6 @@ class MessagesReply : public ChatSession {
                 const MessagesReplyOptions& options, ChatAnswer& started,
                 const std::shared_ptr<ApiContext>& context)
       : ChatSession(answer, host, started, context, "msg_"), options_(options) {
-    answer_->add_headers({{"request-id", answer_->request().request_id}});
     if (options_.stream) answer_->begin_stream();
   }
 

@@ -19,7 +19,7 @@ void answer_messages(const std::shared_ptr<ApiContext>& context, Exchange exchan
   const HttpRequest& http = answer->request();
   const json body = checked_body(http, "MessagesRequest", context->schemas);
   const std::string model = field<std::string>(body, "model").value_or("");
-  const std::shared_ptr<ModelHost> host = context->host(model);
+  const std::shared_ptr<ModelHost> host = context->host(http, model);
   MessagesRequest request = messages_request(*context, *host, http, body);
   const MessagesReplyOptions options{
       .model = model,
@@ -34,11 +34,13 @@ void answer_messages(const std::shared_ptr<ApiContext>& context, Exchange exchan
 HttpReply count_tokens(const ApiContext& context, const HttpRequest& http) {
   const json body = checked_body(http, "CountTokensRequest", context.schemas);
   const std::shared_ptr<ModelHost> host =
-      context.host(field<std::string>(body, "model").value_or(""));
+      context.host(http, field<std::string>(body, "model").value_or(""));
+  const std::shared_ptr<Bill> bill = context.accounts->admit_free(http);
   ChatJob job = messages_conversation(context, http).job;
   if (job.tool_choice.kind == ToolChoice::Kind::none) job.input.tools = ordered_json::array();
   const ChatPrompt prompt = chat_prompt(*host, std::move(job.input));
-  return json_reply(ordered_json{{"input_tokens", prompt.tokens.size()}}.dump());
+  return with_limits(json_reply(ordered_json{{"input_tokens", prompt.tokens.size()}}.dump()),
+                     *bill);
 }
 
 json block_schema() {
@@ -148,6 +150,7 @@ void add_messages_routes(Router& router, const std::shared_ptr<ApiContext>& cont
                      return count_tokens(*context, http);
                    }),
                    {.dialect = ErrorDialect::anthropic,
+                    .heavy = true,
                     .summary = "Tokens of the prompt that a conversation makes",
                     .request_schema = "CountTokensRequest"}));
 }

@@ -56,8 +56,8 @@ void add_model_routes(Router& router, const std::shared_ptr<ApiContext>& context
                    }),
                    {.always = true, .summary = "The program's version"}));
   router.add(Route(
-      "GET", "/props", access, answering([context](const HttpRequest&) {
-        const std::shared_ptr<ModelHost> host = context->host("");
+      "GET", "/props", access, answering([context](const HttpRequest& http) {
+        const std::shared_ptr<ModelHost> host = context->host(http, "");
         const SchedulerStatistics now = host->scheduler().statistics();
         return json_reply(ordered_json{
             {"model", host->name()},

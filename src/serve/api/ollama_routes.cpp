@@ -22,12 +22,11 @@ void answer_ollama(const std::shared_ptr<ApiContext>& context, Exchange exchange
   const HttpRequest& http = answer->request();
   const json body =
       checked_body(http, chat ? "OllamaChatRequest" : "OllamaGenerateRequest", context->schemas);
-  const std::shared_ptr<ModelHost> host = context->host(ollama_model(body));
+  const std::shared_ptr<ModelHost> host = context->host(http, ollama_model(body));
   OllamaRequest request = chat ? ollama_chat_request(*context, *host, http, body)
                                : ollama_generate_request(*context, *host, http, body);
   const std::string model = field<std::string>(body, "model").value_or(host->name());
   if (request.empty) {
-    Accounts::check_model(http, request.job.model, host->name());
     limits_of(http, context->time_limits);  // what they say is refused all the same
     return answer->reply(json_reply(ollama_loaded(model, chat).dump()));
   }
@@ -44,8 +43,7 @@ void embed(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
       Answer::begin(std::move(exchange), context, ErrorDialect::ollama);
   if (!answer) return;
   const json body = checked_body(answer->request(), "OllamaEmbedRequest", context->schemas);
-  const std::shared_ptr<ModelHost> host = context->host(ollama_model(body));
-  Accounts::check_model(answer->request(), ollama_model(body), host->name());
+  const std::shared_ptr<ModelHost> host = context->host(answer->request(), ollama_model(body));
   const int64_t width = host->model().config().hidden_size;
   if (const auto dimensions = field<int64_t>(body, "dimensions");
       dimensions && *dimensions != width)

@@ -37,7 +37,7 @@ void answer_chat(const std::shared_ptr<Page>& page, Exchange exchange) {
   const std::string chat(http.path_value("chat"));
   store::History& history = page->history(http);
   if (!history.find(page_owner(http), chat)) refuse_param(404, "chat", "there is no such chat");
-  const std::shared_ptr<ModelHost> host = context->host(body.value("model", ""));
+  const std::shared_ptr<ModelHost> host = context->host(http, body.value("model", ""));
 
   ChatAnswer started = start_chat(*context, http, *host, answer_job(*context, *host, http, body));
   ReplayStream stream = page->replays().open(page_owner(http));

@@ -22,7 +22,7 @@ void answer_responses(const std::shared_ptr<ApiContext>& context, Exchange excha
   const HttpRequest& http = answer->request();
   const json body = checked_body(http, "ResponsesRequest", context->schemas);
   const std::shared_ptr<ModelHost> host =
-      context->host(field<std::string>(body, "model").value_or(""));
+      context->host(http, field<std::string>(body, "model").value_or(""));
   ResponsesRequest request = responses_request(*context, *host, http, body);
   ChatAnswer started = start_chat(*context, http, *host, std::move(request.job));
   if (field<std::string>(body, "truncation") == "auto")
@@ -33,13 +33,15 @@ void answer_responses(const std::shared_ptr<ApiContext>& context, Exchange excha
 HttpReply count_tokens(const ApiContext& context, const HttpRequest& http) {
   const json body = checked_body(http, "ResponsesRequest", context.schemas);
   const std::shared_ptr<ModelHost> host =
-      context.host(field<std::string>(body, "model").value_or(""));
+      context.host(http, field<std::string>(body, "model").value_or(""));
+  const std::shared_ptr<Bill> bill = context.accounts->admit_free(http);
   ChatJob job = responses_conversation(context, http).job;
   if (job.tool_choice.kind == ToolChoice::Kind::none) job.input.tools = ordered_json::array();
   const ChatPrompt prompt = chat_prompt(*host, std::move(job.input));
-  return json_reply(
-      ordered_json{{"object", "response.input_tokens"}, {"input_tokens", prompt.tokens.size()}}
-          .dump());
+  return with_limits(json_reply(ordered_json{{"object", "response.input_tokens"},
+                                             {"input_tokens", prompt.tokens.size()}}
+                                    .dump()),
+                     *bill);
 }
 
 [[noreturn]] void refuse_missing(std::string_view id) {
@@ -195,14 +197,15 @@ void add_responses_routes(Router& router, const std::shared_ptr<ApiContext>& con
   const auto on = [context](HttpReply (*answer)(const ApiContext&, const HttpRequest&)) {
     return answering([context, answer](const HttpRequest& http) { return answer(*context, http); });
   };
+  RouteOptions counting = options("Tokens of the prompt that a request makes", "ResponsesRequest");
+  counting.heavy = true;
   router.add({"/v1/responses", "/responses"},
              Route(
                  "POST", "", access,
                  [context](const Exchange& exchange) { answer_responses(context, exchange); },
                  options("Answers a conversation, as OpenAI's Responses API", "ResponsesRequest")));
   router.add({"/v1/responses/input_tokens", "/responses/input_tokens"},
-             Route("POST", "", access, on(count_tokens),
-                   options("Tokens of the prompt that a request makes", "ResponsesRequest")));
+             Route("POST", "", access, on(count_tokens), counting));
   router.add({"/v1/responses/{id}", "/responses/{id}"},
              Route("GET", "", access, on([](const ApiContext& shared, const HttpRequest& http) {
                      return json_reply(stored(shared, http)["response"].dump());

@@ -11,6 +11,9 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
+/// Of what is cut into tokens or put together from them, whatever the model's context.
+constexpr int64_t most_body_bytes = 4 << 20;
+
 ordered_json chat_of(const HttpRequest& http, ChatInput& input) {
   const ordered_json body = ordered_json::parse(http.body);
   input.messages = neutral_messages(body["messages"]);
@@ -21,7 +24,8 @@ ordered_json chat_of(const HttpRequest& http, ChatInput& input) {
 HttpReply tokenize(const std::shared_ptr<ApiContext>& context, const HttpRequest& http) {
   const json body = checked_body(http, "TokenizeRequest", context->schemas);
   const std::shared_ptr<ModelHost> host =
-      context->host(field<std::string>(body, "model").value_or(""));
+      context->host(http, field<std::string>(body, "model").value_or(""));
+  const std::shared_ptr<Bill> bill = context->accounts->admit_free(http);
   std::vector<int32_t> ids;
   if (body.contains("messages")) {
     ChatInput input;
@@ -40,13 +44,14 @@ HttpReply tokenize(const std::shared_ptr<ApiContext>& context, const HttpRequest
     page["token_strs"] = ordered_json::array();
     for (const int32_t id : ids) page["token_strs"].push_back(host->tokenizer().token_piece(id));
   }
-  return json_reply(page.dump());
+  return with_limits(json_reply(page.dump()), *bill);
 }
 
 HttpReply detokenize(const std::shared_ptr<ApiContext>& context, const HttpRequest& http) {
   const json body = checked_body(http, "DetokenizeRequest", context->schemas);
   const std::shared_ptr<ModelHost> host =
-      context->host(field<std::string>(body, "model").value_or(""));
+      context->host(http, field<std::string>(body, "model").value_or(""));
+  const std::shared_ptr<Bill> bill = context->accounts->admit_free(http);
   std::vector<int32_t> ids;
   for (const json& id : body["tokens"]) {
     const int64_t value = id.get<int64_t>();
@@ -57,12 +62,12 @@ HttpReply detokenize(const std::shared_ptr<ApiContext>& context, const HttpReque
   }
   const std::string text = host->tokenizer().decode(
       ids, {.skip_special = field<bool>(body, "skip_special_tokens").value_or(false)});
-  return json_reply(ordered_json{{"prompt", text}, {"content", text}}.dump());
+  return with_limits(json_reply(ordered_json{{"prompt", text}, {"content", text}}.dump()), *bill);
 }
 
 HttpReply tokenizer_info(const std::shared_ptr<ApiContext>& context, const HttpRequest& http) {
   const std::string* name = http.query_value("model");
-  const std::shared_ptr<ModelHost> host = context->host(name ? *name : "");
+  const std::shared_ptr<ModelHost> host = context->host(http, name ? *name : "");
   const Tokenizer& tokenizer = host->tokenizer();
   const auto piece = [&](const std::optional<int32_t>& id) {
     return id ? ordered_json(tokenizer.token_piece(*id)) : ordered_json(nullptr);
@@ -83,11 +88,13 @@ HttpReply tokenizer_info(const std::shared_ptr<ApiContext>& context, const HttpR
 HttpReply apply_template(const std::shared_ptr<ApiContext>& context, const HttpRequest& http) {
   const json body = checked_body(http, "TemplateRequest", context->schemas);
   const std::shared_ptr<ModelHost> host =
-      context->host(field<std::string>(body, "model").value_or(""));
+      context->host(http, field<std::string>(body, "model").value_or(""));
+  const std::shared_ptr<Bill> bill = context->accounts->admit_free(http);
   ChatInput input;
   chat_of(http, input);
   const ChatPrompt prompt = chat_prompt(*host, std::move(input));
-  return json_reply(ordered_json{{"prompt", prompt.text}, {"tokens", prompt.tokens}}.dump());
+  return with_limits(
+      json_reply(ordered_json{{"prompt", prompt.text}, {"tokens", prompt.tokens}}.dump()), *bill);
 }
 
 }  // namespace
@@ -98,7 +105,10 @@ void add_token_routes(Router& router, const std::shared_ptr<ApiContext>& context
     router.add(Route(
         method, path, Access::any_key(),
         answering([context, answer](const HttpRequest& http) { return answer(context, http); }),
-        {.summary = summary, .request_schema = schema}));
+        {.body_limit_bytes = most_body_bytes,
+         .heavy = true,
+         .summary = summary,
+         .request_schema = schema}));
   };
   add("POST", "/tokenize", tokenize, "Token ids of a text or a conversation", "TokenizeRequest");
   add("POST", "/detokenize", detokenize, "The text of token ids", "DetokenizeRequest");

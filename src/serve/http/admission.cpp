@@ -56,6 +56,15 @@ std::string_view origin_form(std::string_view target, std::string_view host) {
   return target;
 }
 
+/// The path below a prefix such as "/deepseek"; nothing when it is not below it.
+std::optional<std::string_view> below_prefix(std::string_view path, std::string_view prefix) {
+  if (!path.starts_with(prefix)) return std::nullopt;
+  path.remove_prefix(prefix.size());
+  if (path.empty()) return "/";
+  if (path[0] != '/') return std::nullopt;
+  return path;
+}
+
 void read_query(std::string_view text, HttpRequest& request) {
   while (!text.empty()) {
     const size_t end = std::min(text.find('&'), text.size());
@@ -76,7 +85,7 @@ void check_origin(std::string_view host, const ServerConfig& config, Admission& 
   if (!origin) return;
   if (!origin_is_allowed(*origin, host, config.cors_origins))
     throw RequestError(403,
-                       "pages of this origin may not call the server; --cors-origins lists "
+                       "pages of this origin may not call the server; --cors-origin lists "
                        "those that may",
                        {.code = "origin_not_allowed"});
   const bool any = std::find(config.cors_origins.begin(), config.cors_origins.end(), "*") !=
@@ -85,8 +94,8 @@ void check_origin(std::string_view host, const ServerConfig& config, Admission& 
   admission.cors.set("Access-Control-Allow-Origin", any ? "*" : *origin);
   admission.cors.set("Vary", "Origin");
   admission.cors.set("Access-Control-Expose-Headers",
-                     "x-request-id, retry-after, retry-after-ms, x-should-retry, "
-                     "idempotent-replayed, x-ratelimit-limit-requests, "
+                     "x-request-id, request-id, retry-after, retry-after-ms, x-should-retry, "
+                     "warning, idempotent-replayed, x-ratelimit-limit-requests, "
                      "x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
                      "x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, "
                      "x-ratelimit-reset-tokens");
@@ -96,6 +105,20 @@ std::string join(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
   return text;
+}
+
+/// What a page asks to send, such as an SDK's own fields, where it is a list of names; else what
+/// the routes read.
+std::string allowed_headers(const HttpRequest& request) {
+  constexpr size_t most_bytes = 4 << 10;
+  const std::string_view asked = request.header("Access-Control-Request-Headers");
+  if (!asked.empty() && asked.size() <= most_bytes && is_name_list(asked))
+    return std::string(asked);
+  return "authorization, content-type, x-api-key, x-request-id, traceparent, "
+         "idempotency-key, last-event-id, anthropic-version, anthropic-beta, "
+         "anthropic-dangerous-direct-browser-access, openai-organization, "
+         "openai-project, openai-beta, x-resumable, x-queue-timeout, "
+         "x-first-token-timeout, x-total-timeout";
 }
 
 HttpReply options_reply(const Router& router, const std::string& path, const HttpRequest& request) {
@@ -111,12 +134,7 @@ HttpReply options_reply(const Router& router, const std::string& path, const Htt
   if (!request.header("Origin").empty() &&
       !request.header("Access-Control-Request-Method").empty()) {
     reply.headers.set("Access-Control-Allow-Methods", join(allowed));
-    reply.headers.set("Access-Control-Allow-Headers",
-                      "authorization, content-type, x-api-key, x-request-id, traceparent, "
-                      "idempotency-key, last-event-id, anthropic-version, anthropic-beta, "
-                      "anthropic-dangerous-direct-browser-access, openai-organization, "
-                      "openai-project, openai-beta, x-resumable, x-queue-timeout, "
-                      "x-first-token-timeout, x-total-timeout");
+    reply.headers.set("Access-Control-Allow-Headers", allowed_headers(request));
     reply.headers.set("Access-Control-Max-Age", "600");
   }
   return reply;
@@ -142,6 +160,19 @@ bool origin_is_allowed(std::string_view origin, std::string_view host,
   return scheme != origin.npos && !host.empty() && same_name(origin.substr(scheme + 3), host);
 }
 
+ErrorDialect dialect_of(std::string_view target, const ServerConfig& config, const Router& router) {
+  if (const size_t scheme = target.find("://"); !target.starts_with('/') && scheme != target.npos)
+    target.remove_prefix(std::min(target.find('/', scheme + 3), target.size()));
+  const auto path = below_prefix(
+      target.substr(0, std::min(target.find_first_of("?#"), target.size())), config.url_prefix);
+  try {
+    const Route* route = path ? router.match("", *path).of_path : nullptr;
+    if (route) return route->options.dialect;
+  } catch (const RequestError&) {  // it is no path
+  }
+  return ErrorDialect::openai;
+}
+
 void admit(const RequestHead& head, const ServerConfig& config, const Router& router,
            bool checks_host, Admission& admission) {
   HttpRequest& request = admission.request;
@@ -158,7 +189,7 @@ void admit(const RequestHead& head, const ServerConfig& config, const Router& ro
   if (checks_host && hosts > 0 && !host_is_ours(host, config.allowed_hosts))
     throw RequestError(403,
                        "the server does not answer under the name '" + printable(host) +
-                           "'; --allowed-hosts lists further names",
+                           "'; --allowed-host lists further names",
                        {.code = "host_not_allowed"});
 
   // The route comes before further refusals: they speak its dialect.
@@ -168,16 +199,9 @@ void admit(const RequestHead& head, const ServerConfig& config, const Router& ro
     const std::string_view target = origin_form(head.target, host);
     const size_t mark = std::min({target.find('?'), target.find('#'), target.size()});
     if (mark < target.size() && target[mark] == '#') refuse(400, "the target has a fragment");
-    path = target.substr(0, mark);
-    if (!config.url_prefix.empty()) {
-      const bool inside =
-          path.starts_with(config.url_prefix) &&
-          (path.size() == config.url_prefix.size() || path[config.url_prefix.size()] == '/');
-      if (!inside)
-        refuse(404, "there is no such path; this server's begin with ", config.url_prefix);
-      path.erase(0, config.url_prefix.size());
-      if (path.empty()) path = "/";
-    }
+    const auto below = below_prefix(target.substr(0, mark), config.url_prefix);
+    if (!below) refuse(404, "there is no such path; this server's begin with ", config.url_prefix);
+    path = *below;
     request.path = percent_decode(path).value_or("");
     if (mark < target.size()) read_query(target.substr(mark + 1), request);
   }

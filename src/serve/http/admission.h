@@ -26,6 +26,10 @@ struct Admission {
 void admit(const RequestHead& head, const ServerConfig& config, const Router& router,
            bool checks_host, Admission& admission);
 
+/// The dialect of a target's path, for refusals that come before a route or find none: also where
+/// the path has no such method. OpenAI's where there is no such path.
+ErrorDialect dialect_of(std::string_view target, const ServerConfig& config, const Router& router);
+
 /// Whether a Host header may reach a server that answers without keys or on loopback: addresses,
 /// localhost names, and those listed. A name that a foreign page made resolve here is neither,
 /// which ends DNS rebinding.

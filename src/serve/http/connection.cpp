@@ -195,7 +195,7 @@ void Connection::authorise() {
   no_deadline();
   want_read();
   // The request is read there and changed by nobody until the answer is back on this thread.
-  core_.pool.post([self = shared_from_this()]() mutable {
+  core_.authorisers.post([self = shared_from_this()]() mutable {
     std::shared_ptr<const Principal> principal;
     std::exception_ptr failure;
     try {
@@ -274,7 +274,7 @@ void Connection::on_body() {
   if (route.options.on_io_thread)
     handle();
   else
-    core_.pool.post(handle);
+    (route.options.heavy ? core_.heavy : core_.pool).post(handle);
 }
 
 void Connection::close_if_idle() {

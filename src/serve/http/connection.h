@@ -56,6 +56,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void look();
   void look_for_stream(const ExchangeState::Taken& taken);
   void refuse_request(const RequestError& error, std::string withheld = {});
+  ErrorDialect dialect();
   void write_reply(const HttpReply& reply);
   void finish_blank_reply(const HttpReply& reply);
   std::string head_text(int status, const HttpHeaders& headers,

@@ -131,6 +131,7 @@ std::string Connection::head_text(int status, const HttpHeaders& headers,
   append_field(text, "Date", http_date());
   if (!core_.config.server_header.empty()) append_field(text, "Server", core_.config.server_header);
   append_field(text, "x-request-id", request.request_id);
+  if (dialect() == ErrorDialect::anthropic) append_field(text, "request-id", request.request_id);
   for (const auto& [name, value] : headers)
     if (!server_writes(name)) append_field(text, name, value);
   for (const auto& [name, value] : admission_.cors) append_field(text, name, value);
@@ -183,9 +184,12 @@ void Connection::refuse_request(const RequestError& error, std::string withheld)
   }
   phase_ = Phase::answering;
   withheld_ = std::move(withheld);
-  const ErrorDialect dialect =
-      admission_.route ? admission_.route->options.dialect : ErrorDialect::openai;
-  write_reply(error_reply(error, dialect, request.request_id));
+  write_reply(error_reply(error, dialect(), request.request_id));
+}
+
+ErrorDialect Connection::dialect() {
+  if (admission_.route) return admission_.route->options.dialect;
+  return dialect_of(parser_.head().target, core_.config, core_.router);
 }
 
 void Connection::keep_alive() {

@@ -5,10 +5,10 @@
 
 namespace deepseek::serve {
 
-void HandlerPool::start(int threads) {
+void HandlerPool::start(int threads, const char* name) {
   for (int i = 0; i < threads; ++i)
-    threads_.emplace_back([this] {
-      pthread_setname_np(pthread_self(), "http-handler");
+    threads_.emplace_back([this, name] {
+      pthread_setname_np(pthread_self(), name);
       work();
     });
 }

@@ -10,13 +10,14 @@
 
 namespace deepseek::serve {
 
-/// Threads on which handlers run, in the order they were given. What waits is bounded by the
+/// Threads that run what they are given, in that order. What waits is bounded by the
 /// connections, each of which has one request in work.
 class HandlerPool {
  public:
   ~HandlerPool() { stop(); }
 
-  void start(int threads);
+  /// `name`: of the threads, at most 15 bytes.
+  void start(int threads, const char* name);
   void post(std::function<void()> work);
   /// Finishes what runs, drops what waits, joins.
   void stop();

@@ -89,6 +89,18 @@ void check_framing(RequestHead& head) {
 
 }  // namespace
 
+bool is_name_list(std::string_view text) {
+  while (true) {
+    const size_t end = std::min(text.find(','), text.size());
+    std::string_view name = text.substr(0, end);
+    name.remove_prefix(std::min(name.find_first_not_of(" \t"), name.size()));
+    name = name.substr(0, name.find_last_not_of(" \t") + 1);
+    if (name.empty() || !std::ranges::all_of(name, is_token_char)) return false;
+    if (end == text.size()) return true;
+    text.remove_prefix(end + 1);
+  }
+}
+
 struct RequestParser::Parts {
   std::optional<Parser> parser;
   RequestHead head;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "serve/http/message.h"
 
@@ -27,6 +28,9 @@ struct RequestHead {
 
   bool has_body() const { return chunked || content_length.value_or(0) > 0; }
 };
+
+/// Whether `text` is names of fields between commas, each there: "content-type, x-api-key".
+bool is_name_list(std::string_view text);
 
 /// Bytes of one connection to requests, one after the other; does no I/O. Untrusted bytes stop
 /// here: what it refuses it throws as RequestError, after which the connection cannot go on.

@@ -148,6 +148,7 @@ Router::Match Router::match(std::string_view method, std::string_view path) cons
   for (size_t i = 0; i < routes_.size(); ++i) {
     if (rank(patterns_[i]) != best_rank || !fits(patterns_[i])) continue;
     best.allowed.push_back(routes_[i].method);
+    if (!best.of_path) best.of_path = &routes_[i];
     const bool method_fits =
         routes_[i].method == method || (method == "HEAD" && routes_[i].method == "GET");
     if (!method_fits || best.route) continue;

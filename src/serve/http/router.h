@@ -39,6 +39,9 @@ struct RouteOptions {
   /// Runs the handler on an I/O thread: for answers of microseconds that must come even while every
   /// handler thread is busy. Such a handler never blocks.
   bool on_io_thread = false;
+  /// Computes for long, and costs its caller little: the handler runs on threads that such routes
+  /// share, so that it never holds up others.
+  bool heavy = false;
   /// Answers also before the server is ready and while it drains.
   bool always = false;
   /// While a plain JSON reply is awaited, blank lines keep the connection alive; the status is then
@@ -77,7 +80,8 @@ class Router {
   const std::vector<Route>& routes() const { return routes_; }
 
   struct Match {
-    const Route* route = nullptr;  // null: see `allowed`
+    const Route* route = nullptr;    // null: see `allowed`
+    const Route* of_path = nullptr;  // any of the path's, also where none has the method
     std::map<std::string, std::string, std::less<>> path_values = {};
     /// Methods that the path has, in order, when none is the one asked for; empty: no such path.
     std::vector<std::string> allowed = {};

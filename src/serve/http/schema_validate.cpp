@@ -289,7 +289,7 @@ class Walk {
     for (const char* keyword : {"anyOf", "oneOf"}) {
       const auto choices = schema.find(keyword);
       if (choices == schema.end()) continue;
-      // The offence that is told is that of the choice which got furthest: the deepest one.
+      // The offence that is told is that of the choice whose types fit, then of the deepest.
       Offence best;
       bool fits = false;
       for (const json& choice : *choices) {
@@ -298,7 +298,7 @@ class Walk {
           fits = true;
           break;
         }
-        if (!best || depth(*offence) > depth(*best)) best = std::move(offence);
+        if (!best || fit(*offence) > fit(*best)) best = std::move(offence);
       }
       if (fits) continue;
       if (best && best->param == param && best->wrong_type && choices->size() > 1)
@@ -308,11 +308,11 @@ class Walk {
     return std::nullopt;
   }
 
-  static std::pair<int64_t, bool> depth(const SchemaOffence& offence) {
+  static std::pair<bool, int64_t> fit(const SchemaOffence& offence) {
     const std::string& param = offence.param;
     const int64_t names = std::count(param.begin(), param.end(), '.') +
                           std::count(param.begin(), param.end(), '[') + (param.empty() ? 0 : 1);
-    return {names, !offence.wrong_type};
+    return {!offence.wrong_type, names};
   }
 
   const SchemaSet& schemas_;

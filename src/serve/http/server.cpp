@@ -70,7 +70,9 @@ class HttpServer::Impl {
       core_.notice(concat("at most ", most_connections_, " connections, not ",
                           core_.config.max_connections,
                           ": this process may open few files; raise 'ulimit -n'"));
-    core_.pool.start(core_.config.handler_threads);
+    core_.pool.start(core_.config.handler_threads, "http-handler");
+    core_.heavy.start(core_.config.heavy_threads, "http-heavy");
+    core_.authorisers.start(core_.config.authoriser_threads, "http-authorise");
     for (size_t i = 0; i < homes_.size(); ++i)
       homes_[i]->loop.start("http-io-" + std::to_string(i), core_.config.io_nice);
     running_ = true;
@@ -111,7 +113,7 @@ class HttpServer::Impl {
         for (const auto& connection : connections_of(*homes_[i])) connection->stop(why);
       });
     wait_idle(std::chrono::milliseconds(core_.config.last_words_ms));
-    core_.pool.stop();
+    for (HandlerPool* pool : {&core_.authorisers, &core_.heavy, &core_.pool}) pool->stop();
     for (size_t i = 0; i < homes_.size(); ++i)
       on_loop(i, [&, i] {
         for (const auto& connection : connections_of(*homes_[i])) connection->close();

@@ -34,6 +34,8 @@ struct ServerConfig {
   std::filesystem::path tls_certificate = {}, tls_key = {};  // PEM; both or neither
   int io_threads = 2;
   int handler_threads = 4;
+  int heavy_threads = 2;  // of routes that are `heavy`
+  int authoriser_threads = 2;
   int io_nice = -10;        // of the I/O threads, where the system permits; 0 leaves them alone
   bool reuse_port = false;  // two processes share the port: drain closes the listener at once
 
@@ -84,8 +86,9 @@ struct RequestRecord {
 };
 
 struct ServerHooks {
-  /// Called for every route that is not open, before the body is read, on a handler thread. Throws
-  /// RequestError (401, 402, 403, 429). Without it the server starts only when every route is open.
+  /// Called for every route that is not open, before the body is read, on a thread of its own.
+  /// Throws RequestError (401, 402, 403, 429). Without it the server starts only when every route
+  /// is open.
   std::function<std::shared_ptr<const Principal>(const HttpRequest&, const Route&)> authorise = {};
   /// Whether requests are taken at all (a model is there, or loads on demand); while they are not,
   /// routes that are not `always` answer 503. On an I/O thread: must not block.

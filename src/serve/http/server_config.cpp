@@ -66,6 +66,8 @@ void ServerConfig::validate() const {
     fail(ErrorKind::invalid_input, "tls_certificate and tls_key: one is given without the other");
   check_range("io_threads", io_threads, 1, 64);
   check_range("handler_threads", handler_threads, 1, 1024);
+  check_range("heavy_threads", heavy_threads, 1, 1024);
+  check_range("authoriser_threads", authoriser_threads, 1, 1024);
   check_range("io_nice", io_nice, -20, 19);
   check_range("max_connections", max_connections, 1, 1'000'000);
   check_range("header_bytes", header_bytes, 1 << 10, 1 << 24);

@@ -28,6 +28,8 @@ struct ServerCore {
   Router router;
   ServerHooks hooks;
   HandlerPool pool{};
+  HandlerPool heavy{};        // of handlers that compute for long
+  HandlerPool authorisers{};  // nobody who handles requests makes others wait to be let in
 
   std::atomic<bool> leaving{false};
   std::atomic<bool> draining{false};

@@ -113,6 +113,9 @@ TEST_F(Embeddings, RefuseWhatTheyCannotDo) {
   expect_refused(path, {{"input", json::array()}}, 422, {"\"input\""});
   expect_refused(path, {{"input", {1, 5000}}}, 422, {"\"input\"", "5000"});
   expect_refused(path, {{"input", 3}}, 400, {"\"input\""});
+  const json many(2049, "x");
+  expect_refused(path, {{"input", many}}, 422, {"\"input\"", "at most 2048 items, got 2049"});
+  expect_refused("/v1/completions", {{"prompt", many}}, 422, {"at most 2048 items, got 2049"});
   expect_refused(path, {{"model", "tiny"}}, 400, {"\"input\""});
   expect_refused(path, {{"input", "x"}, {"encoding_format", "hex"}}, 422, {"encoding_format"});
   expect_refused(path, {{"input", std::string(5000, 'x')}}, 400,

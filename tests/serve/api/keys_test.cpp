@@ -185,8 +185,44 @@ TEST_F(ServedKeys, ARequestHoldsItsPlaceUntilItIsOver) {
     const RawClient::Reply refused = post("/v1/chat/completions", chat(), single);
     EXPECT_EQ(refused.status, 429);
     EXPECT_EQ(refused.field("Retry-After"), "1");
+    EXPECT_EQ(post("/tokenize", {{"prompt", "he"}}, single).status, 429);
   }
   EXPECT_TRUE(eventually([&] { return status(single) == 200; }));
+}
+
+TEST_F(ServedKeys, CountingTokensIsARequestThatCostsNothing) {
+  const json body = {
+      {"messages", {{{"role", "user"}, {"content", "he"}}}}, {"input", "he"}, {"tokens", {1, 2}}};
+  std::map<std::string, std::string> secrets;
+  for (const char* path : {"/tokenize", "/detokenize", "/apply-template",
+                           "/v1/messages/count_tokens", "/v1/responses/input_tokens"})
+    secrets[path] =
+        keys.create({.name = path, .limits = {.requests_per_minute = 1}, .prepaid = true}).secret;
+  start(
+      "currency: USD\nzone: UTC\nmodels: {tiny: [{from: 2020-01-01, hit: 1, miss: 1, output: "
+      "1}]}\n");
+  for (const auto& [path, secret] : secrets) {
+    const RawClient::Reply first = post(path, body, secret);
+    EXPECT_EQ(first.status, 200) << path << first.body;
+    EXPECT_EQ(first.field("x-ratelimit-remaining-requests"), "0") << path;
+    EXPECT_EQ(post(path, body, secret).status, 429) << path;
+  }
+  EXPECT_TRUE(charges().empty());
+  RawClient client(address());
+  client.send("POST /tokenize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4194305\r\n\r\n");
+  EXPECT_EQ(client.reply().status, 413);
+}
+
+TEST(TokenRoutes, LeaveTheThreadsOfOthersAlone) {
+  Router router;
+  const auto context = std::make_shared<ApiContext>();
+  add_token_routes(router, context);
+  add_messages_routes(router, context);
+  add_responses_routes(router, context);
+  for (const char* path : {"/tokenize", "/detokenize", "/apply-template",
+                           "/v1/messages/count_tokens", "/v1/responses/input_tokens"})
+    EXPECT_TRUE(router.match("POST", path).route->options.heavy) << path;
+  EXPECT_FALSE(router.match("POST", "/v1/messages").route->options.heavy);
 }
 
 TEST_F(ServedKeys, APublicAddressNeedsAKeyOfEitherKind) {

@@ -210,6 +210,7 @@ TEST_F(Messages, RefusalsHaveTheirEnvelope) {
   EXPECT_EQ(page["type"], "error");
   EXPECT_EQ(page["error"]["type"], "not_found_error");
   EXPECT_FALSE(page["request_id"].get<std::string>().empty());
+  EXPECT_EQ(reply.field("request-id"), page["request_id"]);
   json without = ask();
   without.erase("max_tokens");
   expect_refused(path, without, 400, {"max_tokens", "invalid_request_error"});
@@ -244,7 +245,13 @@ TEST_F(Messages, KeysAndMoneyCount) {
   EXPECT_EQ(error_of(broke)["type"], "billing_error");
   const std::string same = "Idempotency-Key: one\r\n";
   const RawClient::Reply once = post(path, ask({{"stream", true}}), secret, same);
-  EXPECT_EQ(post(path, ask({{"stream", true}}), secret, same).body, once.body);
+  const RawClient::Reply again = post(path, ask({{"stream", true}}), secret, same);
+  EXPECT_EQ(again.body, once.body);
+  const RawClient::Reply count = post("/v1/messages/count_tokens", ask(), secret);
+  for (const RawClient::Reply* reply : {&paid, &broke, &once, &again, &count}) {
+    EXPECT_FALSE(reply->field("request-id").empty()) << reply->head;
+    EXPECT_EQ(reply->field("request-id"), reply->field("x-request-id"));
+  }
   EXPECT_EQ(charges().size(), 2U);
 }
 

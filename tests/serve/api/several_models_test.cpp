@@ -30,8 +30,8 @@ class SeveralModels : public testing::AccountedServer {
     EXPECT_EQ(reply.status, 200) << reply.body;
     return json::parse(reply.body);
   }
-  std::vector<std::string> names(const std::string& path) {
-    const RawClient::Reply reply = get(path, "");
+  std::vector<std::string> names(const std::string& path, const std::string& secret = "") {
+    const RawClient::Reply reply = get(path, secret);
     EXPECT_EQ(reply.status, 200) << reply.body;
     const json page = json::parse(reply.body);
     std::vector<std::string> list;
@@ -155,6 +155,29 @@ TEST_F(SeveralModels, AServerThatEndsWhileAModelIsAwaitedLeavesNothing) {
   go_on.count_down();
   stopper.join();
   EXPECT_TRUE(testing::eventually([&] { return threads() <= before; }));
+}
+
+TEST_F(SeveralModels, AKeyLoadsNoneThatItMayNotUseOrCannotPay) {
+  const std::string bound = keys.create({.name = "bound", .models = {"tiny"}}).secret;
+  const std::string poor = key_with(0).secret;
+  start(
+      "currency: USD\nzone: UTC\nmodels: {\"*\": [{from: 2020-01-01, hit: 1, miss: 1, output: "
+      "1}]}\n");
+  const json messages = json::array({{{"role", "user"}, {"content", "he"}}});
+  const json body = {{"model", "other"}, {"messages", messages}, {"prompt", "he"},
+                     {"input", "he"},    {"tokens", {1}},        {"max_tokens", 2}};
+  for (const char* path :
+       {"/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/messages",
+        "/v1/messages/count_tokens", "/v1/responses", "/v1/responses/input_tokens", "/api/chat",
+        "/api/generate", "/api/embed", "/tokenize", "/detokenize", "/apply-template"}) {
+    const RawClient::Reply refused = post(path, body, bound);
+    EXPECT_EQ(refused.status, 403) << path << refused.body;
+    EXPECT_NE(refused.body.find("may not use the model 'other'"), std::string::npos) << path;
+    EXPECT_EQ(post(path, body, poor).status, 402) << path;
+  }
+  EXPECT_EQ(get("/tokenizer_info?model=other", bound).status, 403);
+  EXPECT_EQ(names("/api/ps", bound), Names{"tiny"});
+  EXPECT_EQ(post("/tokenize", {{"prompt", "he"}}, poor).status, 200) << "it is there already";
 }
 
 TEST_F(SeveralModels, ARepeatedRequestIsAnsweredOnceThoughItsModelWasAway) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include "core/json.h"
 #include "serve/http/admission.h"
 #include "tests/serve/http/test_server.h"
@@ -201,6 +203,80 @@ TEST(Refusals, OriginsOnAListMayCall) {
                 .field("Access-Control-Allow-Origin"),
             "https://chat.example")
       << "a page reads its errors as well";
+}
+
+TEST(Refusals, APreflightIsAnsweredWithTheNamesItAsksFor) {
+  ServerConfig config = local_config();
+  config.header_bytes = 16 << 10;
+  config.cors_origins = {"https://chat.example"};
+  TestServer server(add_plain_routes, config);
+  RawClient client(server.address());
+  const auto allowed = [&](const std::string& asked) {
+    client.send(request("OPTIONS /echo",
+                        "Host: localhost\r\nOrigin: https://chat.example\r\n"
+                        "Access-Control-Request-Method: POST\r\n"
+                        "Access-Control-Request-Headers: " +
+                            asked + "\r\n"));
+    const Reply preflight = client.reply();
+    EXPECT_EQ(preflight.status, 204);
+    return preflight.field("Access-Control-Allow-Headers");
+  };
+  const std::string names = "authorization,content-type, x-stainless-os,x-stainless-retry-count";
+  EXPECT_EQ(allowed(names), names);
+  for (const std::string& no_list : {std::string("a b"), std::string("a,,b"), std::string("a;b"),
+                                     std::string("a,"), std::string(5000, 'a')})
+    EXPECT_TRUE(allowed(no_list).starts_with("authorization, content-type, x-api-key"))
+        << no_list.substr(0, 20);
+  const std::string seen = client.ask("/hello", "Origin: https://chat.example\r\n")
+                               .field("Access-Control-Expose-Headers");
+  for (const char* name : {" request-id,", " warning,"})
+    EXPECT_NE(seen.find(name), std::string::npos) << seen;
+}
+
+TEST(Refusals, SpeakTheDialectOfThePath) {
+  ServerConfig config = local_config();
+  config.url_prefix = "/llm";
+  TestServer server(
+      [](Router& router) {
+        const auto answer = answering([](const HttpRequest&) { return text_reply("x"); });
+        router.add(
+            {"POST", "/messages", Access::open(), answer, {.dialect = ErrorDialect::anthropic}});
+        router.add({"POST", "/chat", Access::open(), answer, {.dialect = ErrorDialect::ollama}});
+      },
+      config);
+  const auto refusal = [&](const std::string& line, const std::string& fields) {
+    RawClient client(server.address());
+    client.send(request(line, fields));
+    return client.reply();
+  };
+  const std::string host = "Host: localhost\r\n", foreign = "Host: evil.example\r\n";
+  for (const auto& [line, fields, status] :
+       {std::tuple("GET /llm/messages", host, 405), std::tuple("POST /llm/messages", foreign, 403),
+        std::tuple("GET http://localhost/llm/messages?a=b", host, 405),
+        std::tuple("POST /llm/messages?a=%zz", host, 400),
+        std::tuple("POST /llm/messages", host + host, 400)}) {
+    const Reply reply = refusal(line, fields);
+    EXPECT_EQ(reply.status, status) << line;
+    const auto body = nlohmann::json::parse(reply.body);
+    EXPECT_EQ(body["type"], "error") << line << reply.body;
+    EXPECT_EQ(reply.field("request-id"), body["request_id"]) << line;
+  }
+  const auto ollama = nlohmann::json::parse(refusal("GET /llm/chat", host).body);
+  EXPECT_TRUE(ollama["error"].is_string()) << ollama;
+  for (const char* line : {"GET /llm/nowhere", "GET /messages", "GET *", "GET /llm/%"}) {
+    const Reply reply = refusal(line, host);
+    EXPECT_TRUE(nlohmann::json::parse(reply.body)["error"].contains("param")) << line << reply.body;
+    EXPECT_FALSE(reply.has("request-id")) << line;
+  }
+}
+
+TEST(Refusals, NameTheFlagThatListsOriginsAndHosts) {
+  TestServer server(add_plain_routes);
+  RawClient client(server.address());
+  EXPECT_NE(client.ask("/hello", "Origin: https://a.example\r\n").body.find("--cors-origin lists"),
+            std::string::npos);
+  client.send(request("GET /hello", "Host: a.example\r\n"));
+  EXPECT_NE(client.reply().body.find("--allowed-host lists"), std::string::npos);
 }
 
 TEST(Refusals, AnyOriginStillHasNoCredentials) {

@@ -91,6 +91,24 @@ TEST(Schema, NamesTheFirstOffence) {
   }
 }
 
+TEST(Schema, OfSeveralFormsTheOneWhoseTypesFitIsTold) {
+  SchemaSet schemas;
+  schemas.add("Prompt", Json::parse(R"({"properties": {"prompt": {"anyOf": [
+    {"type": "string"},
+    {"type": "array", "items": {"type": "integer", "minimum": 0}},
+    {"type": "array", "maxItems": 2, "items": {"anyOf": [
+      {"type": "string"}, {"type": "array", "items": {"type": "integer", "minimum": 0}}]}}]}}})"));
+  for (const auto& [prompt, message] :
+       {std::pair(R"(["a","b","c"])", "prompt: expected at most 2 items, got 3"),
+        std::pair("[5,6,-7]", "prompt[2]: expected at least 0, got -7"),
+        std::pair(R"([[1],[-2]])", "prompt[1][0]: expected at least 0, got -2")}) {
+    const auto offence = first_offence(Json{{"prompt", Json::parse(prompt)}}, "Prompt", schemas);
+    ASSERT_TRUE(offence) << prompt;
+    EXPECT_EQ(offence->param + ": " + offence->message, message);
+    EXPECT_FALSE(offence->wrong_type) << prompt;
+  }
+}
+
 int status_of_body(const std::string& body, const std::string& type = "application/json") {
   HttpRequest request;
   request.body = body;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <latch>
 #include <thread>
 
 #include "core/error.h"
@@ -326,6 +327,41 @@ TEST(HttpServer, AuthorisesBeforeTheBody) {
   EXPECT_EQ(refused.field("WWW-Authenticate"), "Bearer");
   EXPECT_NE(refused.body.find("\"type\":\"authentication_error\""), std::string::npos);
   EXPECT_NE(refused.body.find("{\"type\":\"error\""), std::string::npos);
+}
+
+TEST(HttpServer, BusyHandlersHoldUpNeitherAuthorisingNorEachOther) {
+  ServerHooks hooks;
+  hooks.authorise = [](const HttpRequest&, const Route&) { return std::make_shared<Principal>(); };
+  ServerConfig config = local_config();
+  config.handler_threads = config.heavy_threads = 1;
+  std::latch in_heavy(1), in_slow(1), go_on(1);
+  TestServer server(
+      [&](Router& router) {
+        const auto blocking = [&](std::latch& entered) {
+          return answering([&](const HttpRequest&) {
+            entered.count_down();
+            go_on.wait();
+            return text_reply("done");
+          });
+        };
+        const auto quick = answering([](const HttpRequest&) { return text_reply("quick"); });
+        router.add({"GET", "/heavy", Access::any_key(), blocking(in_heavy), {.heavy = true}});
+        router.add({"GET", "/slow", Access::any_key(), blocking(in_slow)});
+        router.add({"GET", "/quick", Access::any_key(), quick});
+        router.add({"GET", "/probe", Access::any_key(), quick, {.on_io_thread = true}});
+      },
+      config, hooks);
+  std::shared_ptr<void> release(nullptr, [&](void*) { go_on.count_down(); });
+  RawClient heavy(server.address()), slow(server.address()), client(server.address());
+  heavy.get("/heavy");
+  in_heavy.wait();
+  EXPECT_EQ(client.ask("/quick").body, "quick") << "beside a heavy one";
+  slow.get("/slow");
+  in_slow.wait();
+  EXPECT_EQ(client.ask("/probe").body, "quick") << "no handler is free";
+  release.reset();
+  EXPECT_EQ(heavy.reply().body, "done");
+  EXPECT_EQ(slow.reply().body, "done");
 }
 
 TEST(HttpServer, DoesNotStartWithAGuardedRouteAndNoGuard) {
