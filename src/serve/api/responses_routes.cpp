@@ -34,7 +34,7 @@ HttpReply count_tokens(const ApiContext& context, const HttpRequest& http) {
   const json body = checked_body(http, "ResponsesRequest", context.schemas);
   const std::shared_ptr<ModelHost> host =
       context.host(field<std::string>(body, "model").value_or(""));
-  ChatJob job = responses_conversation(context, http).job;
+  ChatJob job = responses_conversation(context, *host, http).job;
   if (job.tool_choice.kind == ToolChoice::Kind::none) job.input.tools = ordered_json::array();
   const ChatPrompt prompt = chat_prompt(*host, std::move(job.input));
   return json_reply(

@@ -27,9 +27,9 @@ class BatchRunnerOn : public OnBothBackends {
     owner = std::make_unique<store::Owner>(*database);
     batches = std::make_unique<store::Batches>(*database, *owner);
     files = std::make_unique<store::Files>(*database, folder.path());
-    access = {.files = files.get(),
-              .limit_bytes = 1 << 20,
-              .owner = [](const HttpRequest&) { return std::string("k"); }};
+    access = {.files = files.get(), .limit_bytes = 1 << 20, .owner = [](const HttpRequest&) {
+                return std::string("k");
+              }};
     add_batch_schemas(schemas);
     desk->batches = batches.get();
     desk->serves = [](const std::string& asked) { return asked == endpoint; };
@@ -98,9 +98,7 @@ class BatchRunnerOn : public OnBothBackends {
     EXPECT_EQ(reply.status, 200) << reply.body;
     return json::parse(reply.body).at("id");
   }
-  json look_up(const std::string& id) {
-    return json::parse(ask("GET", "/v1/batches/" + id).body);
-  }
+  json look_up(const std::string& id) { return json::parse(ask("GET", "/v1/batches/" + id).body); }
   json wait_for(const std::string& id, const std::string& status) {
     json now;
     for (int i = 0; i < 3000; ++i) {
