@@ -147,7 +147,7 @@ json responses_fields() {
       {"top_p", number(0, 1)},
       {"top_k", integer(-1, most_tokens)},
       {"seed", integer(INT64_MIN, INT64_MAX)},
-      {"stop", list({{"type", "string"}, {"minLength", 1}}, 16)},
+      {"stop", list(stop_text(), 16)},
       {"service_tier", text(64)},
       {"user", text(1024)},
       {"user_id",
