@@ -37,7 +37,7 @@ struct ContinuationOptions {
   std::optional<ThinkingOptions> thinking;
   int64_t max_tokens = 0;  // at least 0
   int64_t min_tokens = 0;
-  std::vector<std::string> stop;
+  StopStrings stop;
   std::set<int32_t> end_tokens;  // end the answer, are no part of it
   bool avoid_end = false;        // no end token while the constraint allows another
   bool logprobs = false;

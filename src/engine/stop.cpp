@@ -7,26 +7,42 @@
 #include "core/error.h"
 
 namespace deepseek {
+namespace {
 
-StopMatcher::StopMatcher(std::vector<std::string> stops) {
-  for (std::string& stop : stops) {
-    if (stop.empty())
-      fail(ErrorKind::invalid_input,
-           "stop: expected strings of at least one byte, got an empty one");
-    std::vector<size_t> fallback(stop.size() + 1, 0);
-    for (size_t i = 1, length = 0; i < stop.size(); ++i) {
-      while (length > 0 && stop[i] != stop[length]) length = fallback[length];
-      if (stop[i] == stop[length]) ++length;
-      fallback[i + 1] = length;
-    }
-    patterns_.push_back({std::move(stop), std::move(fallback)});
+std::vector<uint32_t> fallback_of(const std::string& text) {
+  std::vector<uint32_t> fallback(text.size() + 1, 0);
+  uint32_t length = 0;
+  for (size_t i = 1; i < text.size(); ++i) {
+    while (length > 0 && text[i] != text[length]) length = fallback[length];
+    if (text[i] == text[length]) ++length;
+    fallback[i + 1] = length;
   }
+  return fallback;
 }
 
-void StopMatcher::advance(Pattern& pattern, char c) const {
-  while (pattern.length > 0 && pattern.text[pattern.length] != c)
-    pattern.length = pattern.fallback[pattern.length];
-  if (pattern.text[pattern.length] == c) ++pattern.length;
+}  // namespace
+
+StopStrings::StopStrings(std::vector<std::string> texts) {
+  Shared shared;
+  for (const std::string& text : texts) shared.fallbacks.push_back(fallback_of(text));
+  shared.texts = std::move(texts);
+  shared_ = std::make_shared<const Shared>(std::move(shared));
+}
+
+StopMatcher::StopMatcher(StopStrings stops)
+    : stops_(std::move(stops)), lengths_(stops_.texts().size(), 0) {
+  for (const std::string& text : stops_.texts())
+    if (text.empty())
+      fail(ErrorKind::invalid_input,
+           "stop: expected strings of at least one byte, got an empty one");
+}
+
+/// The length after one more byte.
+size_t StopMatcher::advance(size_t index, char c) const {
+  const std::string& text = stops_.texts()[index];
+  size_t length = lengths_[index];
+  while (length > 0 && text[length] != c) length = stops_.shared_->fallbacks[index][length];
+  return text[length] == c ? length + 1 : length;
 }
 
 std::string StopMatcher::feed(std::string_view piece) {
@@ -34,11 +50,10 @@ std::string StopMatcher::feed(std::string_view piece) {
   for (const char c : piece) {
     held_ += c;
     size_t longest = 0;
-    for (size_t i = 0; i < patterns_.size(); ++i) {
-      Pattern& pattern = patterns_[i];
-      advance(pattern, c);
-      if (pattern.length == pattern.text.size() && pattern.length > longest) {
-        longest = pattern.length;
+    for (size_t i = 0; i < lengths_.size(); ++i) {
+      lengths_[i] = advance(i, c);
+      if (lengths_[i] == stops_.texts()[i].size() && lengths_[i] > longest) {
+        longest = lengths_[i];
         matched_ = i;
       }
     }
@@ -47,7 +62,7 @@ std::string StopMatcher::feed(std::string_view piece) {
     return std::exchange(held_, {});
   }
   size_t hold = 0;
-  for (const Pattern& pattern : patterns_) hold = std::max(hold, pattern.length);
+  for (const size_t length : lengths_) hold = std::max(hold, length);
   std::string shown = held_.substr(0, held_.size() - hold);
   held_.erase(0, shown.size());
   return shown;

@@ -138,7 +138,7 @@ TEST(SchedulerText, StopsAndTextAreThoseOfTheTokens) {
   EXPECT_EQ(cut.choices[0].end->stop_string, 0u);
   EXPECT_EQ(cut.choices[0].text, whole.choices[0].text.substr(0, whole.choices[0].text.find(stop)));
 
-  request.stop.clear();
+  request.stop = {};
   request.stop_tokens = {whole.tokens()[10]};
   Answer ended = bench.run(request);
   EXPECT_EQ(ended.choices[0].end->end_token, whole.tokens()[10]);

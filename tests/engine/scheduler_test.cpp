@@ -383,6 +383,7 @@ TEST_F(SchedulerTest, RefusesWhatCannotBeRun) {
   refused([](auto& r) { r.choices.resize(129); }, "n:");
   refused([](auto& r) { r.choices[0].sample.temperature = -1; }, "temperature");
   refused([](auto& r) { r.stop = {""}; }, "stop");
+  refused([](auto& r) { r.stop = {std::string(4097, 'x')}; }, "stop: expected strings of at most");
   refused([](auto& r) { r.min_tokens = 6; }, "min_tokens");
   refused([](auto& r) { r.stop_tokens = {-1}; }, "stop_token_ids");
   refused([](auto& r) { r.weight = 0; }, "weight");

@@ -59,6 +59,18 @@ TEST(StopMatcher, WithoutStopsShowsEverything) {
 
 TEST(StopMatcher, RefusesAnEmptyStop) { EXPECT_THROW(StopMatcher({"a", ""}), Error); }
 
+TEST(StopMatcher, OfOneSetRunApartAndShareItsTexts) {
+  const StopStrings stops = {"abab"};
+  const StopStrings copy = stops;
+  EXPECT_EQ(copy.texts().data(), stops.texts().data());
+  StopMatcher one(stops), two(copy);
+  EXPECT_EQ(one.feed("aba"), "");
+  EXPECT_EQ(two.feed("b"), "b");
+  EXPECT_EQ(one.feed("b"), "");
+  EXPECT_TRUE(one.matched());
+  EXPECT_FALSE(two.matched());
+}
+
 TEST(StopMatcher, EqualsANaiveSearchHoweverTheTextIsCut) {
   uint64_t at = 0;
   const CounterRandom random(7, 1);

@@ -35,7 +35,7 @@ struct GenerateRequest {
 
   int64_t max_tokens = -1;  // of each choice; -1: up to the context; 0: only the prompt is scored
   int64_t min_tokens = 0;   // no token that ends a generation before so many
-  std::vector<std::string> stop;  // text that ends an answer; never shown
+  StopStrings stop;         // text that ends an answer; never shown
   std::set<int32_t> stop_tokens;  // end an answer beside the model's own; never shown
   bool ignore_end = false;        // the model's end tokens are ordinary ones; bound text still ends
   std::optional<ThinkingOptions> thinking;

@@ -11,6 +11,7 @@ namespace {
 constexpr std::chrono::duration<double> longest_retry{60};
 constexpr int64_t share_of_free = 4;
 constexpr int64_t most_choices = 128, most_top_logprobs = 128, most_stops = 64;
+constexpr size_t longest_stop_bytes = 4096;
 
 void check_prompt(const char* field, const std::vector<int32_t>& tokens, int64_t vocab,
                   int64_t context) {
@@ -27,6 +28,14 @@ void check_prompt(const char* field, const std::vector<int32_t>& tokens, int64_t
 void check_range(const char* field, int64_t value, int64_t low, int64_t high) {
   if (value < low || value > high)
     fail(ErrorKind::invalid_input, field, ": expected ", low, " to ", high, ", got ", value);
+}
+
+void check_stops(const std::vector<std::string>& stops) {
+  check_range("stop", static_cast<int64_t>(stops.size()), 0, most_stops);
+  for (const std::string& stop : stops)
+    if (stop.size() > longest_stop_bytes)
+      fail(ErrorKind::invalid_input, "stop: expected strings of at most ", longest_stop_bytes,
+           " bytes, got one of ", stop.size());
 }
 
 void check_deadline(const char* field, std::chrono::milliseconds value) {
@@ -67,7 +76,7 @@ std::variant<Ticket, Busy> Scheduler::Worker::submit(GenerateRequest request) {
   check_range("n", static_cast<int64_t>(request.choices.size()), 1, most_choices);
   check_range("top_logprobs", request.top_logprobs, 0, most_top_logprobs);
   check_range("prompt_logprobs", request.top_prompt_logprobs, 0, most_top_logprobs);
-  check_range("stop", static_cast<int64_t>(request.stop.size()), 0, most_stops);
+  check_stops(request.stop.texts());
   for (const int32_t token : request.stop_tokens)
     check_range("stop_token_ids", token, 0, vocab - 1);
   check_weight(request.weight);

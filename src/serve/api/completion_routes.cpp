@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <iterator>
+#include <span>
 
-#include "core/utf8.h"
 #include "serve/api/answer.h"
 #include "serve/api/api.h"
+#include "serve/api/completion_scores.h"
 #include "serve/api/fill_middle.h"
 #include "serve/api/grammar_constraint.h"
 #include "serve/api/request_fields.h"
@@ -14,6 +16,8 @@ namespace {
 
 using nlohmann::json;
 using nlohmann::ordered_json;
+
+constexpr int64_t most_echoed_scores = 1 << 21;
 
 /// The prompts of a request: a string, several, token ids, or several lists of them.
 std::vector<std::vector<int32_t>> prompts(const ModelHost& host, const json& body) {
@@ -41,37 +45,24 @@ std::vector<std::vector<int32_t>> prompts(const ModelHost& host, const json& bod
   return out;
 }
 
-/// Scores of tokens in the shape of the completions API.
-struct Scores {
-  ordered_json tokens = ordered_json::array(), token_logprobs = ordered_json::array(),
-               top_logprobs = ordered_json::array(), text_offset = ordered_json::array();
-  int64_t offset = 0;
+/// Refuses more scores of prompts than a reply can hold.
+void check_echoed_scores(const std::vector<std::vector<int32_t>>& prompts, size_t n,
+                         int64_t top_logprobs) {
+  int64_t tokens = 0;
+  for (const auto& prompt : prompts) tokens += static_cast<int64_t>(prompt.size());
+  const int64_t scores = tokens * static_cast<int64_t>(n) * (top_logprobs + 1);
+  if (scores > most_echoed_scores)
+    refuse_param(422, "n", "expected at most ", most_echoed_scores,
+                 " scores of the prompt, its tokens times n times logprobs + 1, got ", scores,
+                 "; ask for fewer choices or logprobs, or leave echo out");
+}
 
-  void add(const Tokenizer& tokenizer, int32_t token, const std::optional<Logprobs>& scores) {
-    const std::string text = replace_invalid_utf8(tokenizer.token_text(token));
-    tokens.push_back(text);
-    text_offset.push_back(offset);
-    for (const char c : text) offset += (c & 0xC0) != 0x80;
-    if (!scores) {
-      token_logprobs.push_back(nullptr);
-      top_logprobs.push_back(nullptr);
-      return;
-    }
-    token_logprobs.push_back(scores->chosen.logprob);
-    ordered_json top = ordered_json::object();
-    for (const TokenLogprob& one : scores->best)
-      top[replace_invalid_utf8(tokenizer.token_text(one.token))] = one.logprob;
-    // The chosen one's score is the same number wherever it stands.
-    if (!top.contains(text)) top[text] = scores->chosen.logprob;
-    top_logprobs.push_back(std::move(top));
-  }
-  ordered_json page() const {
-    return {{"tokens", tokens},
-            {"token_logprobs", token_logprobs},
-            {"top_logprobs", top_logprobs},
-            {"text_offset", text_offset}};
-  }
-};
+/// One of `choices`, as JSON. `scores`: JSON, too.
+std::string choice_text(size_t index, const std::string& text, const std::string& scores,
+                        const ordered_json& reason) {
+  return concat("{\"index\":", index, ",\"text\":", wire_text(text), ",\"logprobs\":", scores,
+                ",\"finish_reason\":", wire_text(reason), "}");
+}
 
 /// What the prompts of one HTTP request share.
 struct CompletionJob {
@@ -100,13 +91,22 @@ struct CompletionJob {
     this->answer->begin_stream();
   }
 
-  ordered_json page(ordered_json choices) const {
-    return {{"id", id},
-            {"object", "text_completion"},
-            {"created", created},
-            {"model", model},
-            {"system_fingerprint", host->scheduler().fingerprint()},
-            {"choices", std::move(choices)}};
+  /// A chunk or the whole reply: these choices, each as JSON, and further fields.
+  std::string page(std::span<const std::string> choices,
+                   const ordered_json& more = ordered_json::object()) const {
+    std::string text = wire_text({{"id", id},
+                                  {"object", "text_completion"},
+                                  {"created", created},
+                                  {"model", model},
+                                  {"system_fingerprint", host->scheduler().fingerprint()}});
+    text.pop_back();
+    text += ",\"choices\":[";
+    for (size_t i = 0; i < choices.size(); ++i) {
+      if (i > 0) text += ',';
+      text += choices[i];
+    }
+    text += more.empty() ? "]}" : "]," + wire_text(more).substr(1);
+    return text;
   }
 
   /// Sessions that run; more may come.
@@ -135,7 +135,7 @@ struct CompletionJob {
 
   std::mutex mutex;  // of what follows: prompts end on different threads
   std::vector<std::weak_ptr<ReplySession>> sessions;
-  std::vector<ordered_json> choices;
+  std::vector<std::string> choices;  // JSON texts: much smaller than what they are made of
   deepseek::Usage usage;
   store::TokenCounts charged;
   size_t open = 0;
@@ -154,9 +154,7 @@ class CompletionSession : public ReplySession {
         first_(first_index),
         kept_(kept),
         choices_(drawn) {
-    if (!job_->echo) return;
-    const std::string text = job_->host->tokenizer().decode(prompt_);
-    for (Choice& choice : choices_) choice.text = text;
+    if (job_->echo) echo_ = job_->host->tokenizer().decode(prompt_);
   }
 
   bool ready() override {
@@ -189,48 +187,49 @@ class CompletionSession : public ReplySession {
 
  private:
   struct Choice {
-    std::string text, reason;
-    Scores scores;
+    std::string text, reason;  // of a reply that is no stream, as `scores`
+    ScoredTokens scores;
     bool echoed = false;
-    int64_t tokens = 0;
-    double mean_logprob = 0;  // of a token, when more are drawn than kept
+    int64_t tokens = 0, offset = 0;  // offset: characters that a stream has scored
+    double mean_logprob = 0;         // of a token, when more are drawn than kept
   };
 
   /// Of which prompt it is, only where there are several.
   void tell(const ordered_json& fields) {
     if (!job_->answer->streams()) return;
-    ordered_json page = job_->page(ordered_json::array());
-    page.update(fields);
-    if (job_->choices.size() > kept_) page["prompt_index"] = first_ / kept_;
-    job_->answer->send(wire_text(page));
+    ordered_json more = fields;
+    if (job_->choices.size() > kept_) more["prompt_index"] = first_ / kept_;
+    job_->answer->send(job_->page({}, more));
   }
 
   void take(const PromptLogprobs& scores) {
     for (size_t i = 0; i < scores.logprobs.size(); ++i)
-      prompt_scores_.add(job_->host->tokenizer(), prompt_[static_cast<size_t>(scores.first) + i],
-                         scores.logprobs[i]);
+      prompt_scores_.push_back(
+          {prompt_[static_cast<size_t>(scores.first) + i], scores.logprobs[i]});
   }
 
   void begin(Choice& choice, size_t index) {
     if (choice.echoed || !job_->echo) return;
     choice.echoed = true;
-    if (job_->scored) choice.scores = prompt_scores_;
-    if (job_->answer->streams())
-      send(index, choice.text, job_->scored ? prompt_scores_.page() : ordered_json(nullptr),
-           nullptr);
+    if (job_->answer->streams()) send(index, echo_, prompt_scores_, nullptr);
   }
 
-  void send(size_t index, const std::string& text, ordered_json scores, ordered_json reason) {
-    ordered_json page = job_->page(ordered_json::array({{{"index", first_ + index},
-                                                         {"text", text},
-                                                         {"logprobs", std::move(scores)},
-                                                         {"finish_reason", std::move(reason)}}}));
+  std::string scores_of(std::initializer_list<std::span<const ScoredToken>> parts,
+                        int64_t& offset) const {
+    return job_->scored ? scores_text(job_->host->tokenizer(), parts, offset) : "null";
+  }
+
+  void send(size_t index, const std::string& text, const ScoredTokens& scores,
+            const ordered_json& reason) {
+    Choice& choice = choices_[index];
+    ordered_json more = ordered_json::object();
     if (job_->continuous_usage)
-      page["usage"] = {
-          {"prompt_tokens", prompt_.size()},
-          {"completion_tokens", choices_[index].tokens},
-          {"total_tokens", static_cast<int64_t>(prompt_.size()) + choices_[index].tokens}};
-    job_->answer->send(wire_text(page));
+      more["usage"] = {{"prompt_tokens", prompt_.size()},
+                       {"completion_tokens", choice.tokens},
+                       {"total_tokens", static_cast<int64_t>(prompt_.size()) + choice.tokens}};
+    const std::string one = choice_text(
+        first_ + index, text, scores.empty() ? "null" : scores_of({scores}, choice.offset), reason);
+    job_->answer->send(job_->page({&one, 1}, more));
   }
 
   void take(const Delta& delta) {
@@ -238,16 +237,16 @@ class CompletionSession : public ReplySession {
     begin(choice, delta.choice);
     choice.tokens += static_cast<int64_t>(delta.tokens.size());
     job_->bill->produced(static_cast<int64_t>(delta.tokens.size()));
-    Scores piece;
-    piece.offset = choice.scores.offset;
+    ScoredTokens piece;
     if (job_->scored)
-      for (size_t i = 0; i < delta.logprobs.size(); ++i) {
-        piece.add(job_->host->tokenizer(), delta.tokens[i], delta.logprobs[i]);
-        choice.scores.add(job_->host->tokenizer(), delta.tokens[i], delta.logprobs[i]);
-      }
-    choice.text += delta.text;
-    if (job_->answer->streams() && (!delta.text.empty() || job_->scored))
-      send(delta.choice, delta.text, job_->scored ? piece.page() : ordered_json(nullptr), nullptr);
+      for (size_t i = 0; i < delta.logprobs.size(); ++i)
+        piece.push_back({delta.tokens[i], delta.logprobs[i]});
+    if (!job_->answer->streams()) {
+      choice.text += delta.text;
+      std::ranges::move(piece, std::back_inserter(choice.scores));
+    } else if (!delta.text.empty() || job_->scored) {
+      send(delta.choice, delta.text, piece, nullptr);
+    }
   }
 
   void take(const ChoiceFinished& ended) {
@@ -258,14 +257,9 @@ class CompletionSession : public ReplySession {
     choice.mean_logprob = ended.cumulative_logprob / double(std::max<int64_t>(ended.tokens, 1));
     cancelled_ |= ended.reason == FinishReason::cancelled;
     // OpenAI's completions score the end of the text as well.
-    Scores last;
-    last.offset = choice.scores.offset;
-    const bool scored = job_->scored && ended.end_token && ended.end_logprobs;
-    if (scored)
-      for (Scores* const scores : {&last, &choice.scores})
-        scores->add(job_->host->tokenizer(), *ended.end_token, ended.end_logprobs);
-    if (job_->answer->streams() && !failed)
-      send(ended.choice, "", scored ? last.page() : ordered_json(nullptr), choice.reason);
+    if (job_->scored && ended.end_token && ended.end_logprobs)
+      choice.scores.push_back({*ended.end_token, ended.end_logprobs});
+    if (job_->answer->streams() && !failed) send(ended.choice, "", choice.scores, choice.reason);
   }
 
   void finish(const Finished& end) {
@@ -277,13 +271,8 @@ class CompletionSession : public ReplySession {
     job_->usage.completion_tokens += end.usage.completion_tokens;
     if (kept_ < choices_.size())
       std::ranges::stable_sort(choices_, std::ranges::greater(), &Choice::mean_logprob);
-    for (size_t i = 0; i < kept_; ++i)
-      job_->choices[first_ + i] = {
-          {"index", first_ + i},
-          {"text", choices_[i].text},
-          {"logprobs", job_->scored ? choices_[i].scores.page() : ordered_json(nullptr)},
-          {"finish_reason", choices_[i].reason}};
     const bool streams = job_->answer->streams();
+    for (size_t i = 0; i < kept_ && !streams; ++i) keep(i);
     const bool own_limit =
         end.late &&
         is_own_limit(job_->answer->request(), job_->context->time_limits, *end.late, job_->work);
@@ -315,18 +304,29 @@ class CompletionSession : public ReplySession {
     job_->answer->charge_at_end(job_->bill, job_->charged, store::Outcome::complete);
     if (streams) {
       if (job_->include_usage || job_->timings) {
-        ordered_json page = job_->page(ordered_json::array());
-        if (job_->include_usage) page["usage"] = usage_json(job_->usage);
-        if (job_->timings) page["timings"] = timings_json(end.timings, end.usage);
-        job_->answer->send(page.dump());
+        ordered_json rest = ordered_json::object();
+        if (job_->include_usage) rest["usage"] = usage_json(job_->usage);
+        if (job_->timings) rest["timings"] = timings_json(end.timings, end.usage);
+        job_->answer->send(job_->page({}, rest));
       }
       job_->answer->done();
       return;
     }
-    ordered_json page = job_->page(job_->choices);
-    page["usage"] = usage_json(job_->usage);
-    if (job_->timings) page["timings"] = timings_json(end.timings, end.usage);
-    job_->answer->reply(json_reply(wire_text(page)));
+    ordered_json rest = {{"usage", usage_json(job_->usage)}};
+    if (job_->timings) rest["timings"] = timings_json(end.timings, end.usage);
+    job_->answer->reply(json_reply(job_->page(job_->choices, rest)));
+  }
+
+  /// Of a reply that is no stream.
+  void keep(size_t index) {
+    Choice& choice = choices_[index];
+    int64_t offset = 0;
+    const std::string scores = choice.echoed ? scores_of({prompt_scores_, choice.scores}, offset)
+                                             : scores_of({choice.scores}, offset);
+    job_->choices[first_ + index] =
+        choice_text(first_ + index, echo_ + choice.text, scores, choice.reason);
+    choice.text = {};
+    choice.scores = {};
   }
 
   std::shared_ptr<CompletionJob> job_;
@@ -334,7 +334,8 @@ class CompletionSession : public ReplySession {
   size_t first_, kept_;
   std::vector<Choice> choices_;
   bool cancelled_ = false;
-  Scores prompt_scores_;
+  std::string echo_;            // the prompt where it is answered, too
+  ScoredTokens prompt_scores_;  // of all choices
 };
 
 void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
@@ -371,6 +372,7 @@ void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
   if (bound) constraint = host->constraint(bound->compile());
 
   std::vector<std::vector<int32_t>> all = prompts(*host, body);
+  if (request.prompt_logprobs) check_echoed_scores(all, n, request.top_prompt_logprobs);
   Demand demand;
   for (const auto& one : all) {
     const auto size = static_cast<int64_t>(one.size());

@@ -25,7 +25,7 @@ void answer_messages(const std::shared_ptr<ApiContext>& context, Exchange exchan
       .model = model,
       .stream = field<bool>(body, "stream").value_or(false),
       .shows_thinking = request.shows_thinking,
-      .stop_sequences = request.job.request.stop,
+      .stop_sequences = request.job.request.stop.texts(),
   };
   ChatAnswer started = start_chat(*context, http, *host, std::move(request.job));
   run_session(messages_reply(answer, host, options, started, context), started);
@@ -121,7 +121,7 @@ json messages_fields() {
            {"top_p", number(0, 1)},
            {"top_k", integer(-1, most_tokens)},
            {"seed", integer(INT64_MIN, INT64_MAX)},
-           {"stop_sequences", list({{"type", "string"}, {"minLength", 1}}, 16)},
+           {"stop_sequences", list(stop_text(), 16)},
            {"stream", flag()},
            {"metadata", object({{"user_id", text(512)}})},
            {"service_tier", text(64)}});

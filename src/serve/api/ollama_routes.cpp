@@ -88,11 +88,10 @@ json options_schema() {
        {"presence_penalty", number(-2, 2)},
        {"frequency_penalty", number(-2, 2)},
        {"stop",
-        {{"anyOf", json::array({{{"type", "null"}},
-                                {{"type", "string"}, {"minLength", 1}},
-                                {{"type", "array"},
-                                 {"maxItems", 16},
-                                 {"items", {{"type", "string"}, {"minLength", 1}}}}})}}}});
+        {{"anyOf",
+          json::array({{{"type", "null"}},
+                       stop_text(),
+                       {{"type", "array"}, {"maxItems", 16}, {"items", stop_text()}}})}}}});
 }
 
 json shared_fields() {

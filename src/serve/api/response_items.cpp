@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/api/response_items.h"
 
+#include "serve/api/api.h"
 #include "serve/api/request_fields.h"
 #include "serve/http/request_error.h"
 
@@ -39,7 +40,40 @@ std::string text_of(const ordered_json& holder, const char* name, const std::str
   return text;
 }
 
+std::string id_prefix(const std::string& type) {
+  if (type == "function_call") return "fc_";
+  if (type == "function_call_output") return "fco_";
+  return type == "reasoning" ? "rs_" : "msg_";
+}
+
+ordered_json known_parts(const ordered_json& parts) {
+  if (!parts.is_array()) return parts;
+  ordered_json known = ordered_json::array();
+  for (const ordered_json& part : parts) {
+    ordered_json& one = known.emplace_back(ordered_json::object());
+    for (const char* name : {"type", "text", "refusal"})
+      if (const auto at = part.find(name); at != part.end()) one[name] = *at;
+    if (one.value("type", ordered_json()) == "output_text")
+      one["annotations"] = ordered_json::array();
+  }
+  return known;
+}
+
 }  // namespace
+
+ordered_json known_item(const ordered_json& item) {
+  const std::string type = field<std::string>(item, "type").value_or("message");
+  const std::string id = field<std::string>(item, "id").value_or("");
+  ordered_json known = {{"type", type}, {"id", id.empty() ? new_id(id_prefix(type)) : id}};
+  if (const auto at = item.find("status");
+      at != item.end() && at->is_string() && at->get_ref<const std::string&>().size() < 32)
+    known["status"] = *at;
+  for (const char* name : {"role", "call_id", "name", "arguments"})
+    if (const auto at = item.find(name); at != item.end()) known[name] = *at;
+  for (const char* name : {"content", "summary", "output"})
+    if (const auto at = item.find(name); at != item.end()) known[name] = known_parts(*at);
+  return known;
+}
 
 ordered_json& ResponseItems::assistant(const std::string& where) {
   if (begun_.is_null()) {

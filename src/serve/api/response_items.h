@@ -9,6 +9,9 @@
 
 namespace deepseek::serve {
 
+/// Of an item what this server knows, and nothing else, with a type and an id: as it is kept.
+nlohmann::ordered_json known_item(const nlohmann::ordered_json& item);
+
 /// Items of the Responses API become neutral messages: reasoning, a message and calls that follow
 /// each other are one message of the assistant.
 class ResponseItems {

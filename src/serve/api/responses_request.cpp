@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/api/responses_request.h"
 
+#include <algorithm>
 #include <set>
 
 #include "serve/api/request_fields.h"
@@ -14,6 +15,8 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 
 constexpr int64_t longest_chain = 1000;
+// What a stored response holds beside its items, such as the tools of its request.
+constexpr int64_t usual_rest_bytes = 64 << 10;
 
 /// What only OpenAI's own servers do.
 void refuse_foreign(const json& body) {
@@ -31,33 +34,49 @@ void refuse_foreign(const json& body) {
                      "/v1/chat/completions answers logprobs");
 }
 
-void add_earlier(const ApiContext& context, const HttpRequest& http, const std::string& id,
-                 ResponseItems& items) {
+[[noreturn]] void refuse_broken_chain(const std::string& id) {
+  throw RequestError(400,
+                     concat("Previous response with id '", printable(id, 80),
+                            "' not found; it was not stored, or is gone. Send store: true with "
+                            "each response that others follow, or all items in input"),
+                     {.param = "previous_response_id", .code = "previous_response_not_found"});
+}
+
+/// As check_text: refuses unread what is far too long.
+void check_chain(const ModelHost& host, const std::vector<store::ResponseLink>& chain) {
+  int64_t bytes = 0;
+  for (const store::ResponseLink& one : chain)
+    bytes += std::max<int64_t>(one.size_bytes - usual_rest_bytes, 0);
+  const int64_t context = host.model().context_length();
+  if (host.least_tokens(static_cast<size_t>(bytes)) <= context) return;
+  throw RequestError(
+      400,
+      concat("This model's maximum context length is ", context, " tokens. However, the ",
+             chain.size(), " responses up to this one ", "hold ", bytes,
+             " bytes, which have more. Begin anew with the items ", "that still matter in input."),
+      {.param = "previous_response_id", .code = "context_length_exceeded"});
+}
+
+void add_earlier(const ApiContext& context, const ModelHost& host, const HttpRequest& http,
+                 const std::string& id, ResponseItems& items) {
   store::Responses* const responses = context.accounts->responses();
-  const auto chain = responses ? responses->chain(holder_of(http).owner, id, longest_chain)
-                               : std::optional<std::vector<store::StoredResponse>>();
-  if (!chain)
-    throw RequestError(400,
-                       concat("Previous response with id '", printable(id, 80),
-                              "' not found; it was not stored, or is gone. Send store: true with "
-                              "each response that others follow, or all items in input"),
-                       {.param = "previous_response_id", .code = "previous_response_not_found"});
+  const std::string& owner = holder_of(http).owner;
+  const auto chain = responses ? responses->chain(owner, id, longest_chain)
+                               : std::optional<std::vector<store::ResponseLink>>();
+  if (!chain) refuse_broken_chain(id);
   if (chain->front().previous_id)
     refuse_param(400, "previous_response_id", "expected at most ", longest_chain,
                  " responses before this one, got more; begin anew with all items in input");
-  for (const store::StoredResponse& one : *chain) {
-    const ordered_json stored = ordered_json::parse(one.body);
+  check_chain(host, *chain);
+  for (const store::ResponseLink& one : *chain) {
+    const auto response = responses->find(owner, one.id);
+    if (!response) refuse_broken_chain(id);
+    const ordered_json stored = ordered_json::parse(response->body);
     for (const ordered_json& item : stored["input"])
       items.add(item, concat("previous_response_id '", one.id, "'"));
     for (const ordered_json& item : stored["response"]["output"])
       items.add(item, concat("previous_response_id '", one.id, "'"));
   }
-}
-
-std::string id_prefix(const std::string& type) {
-  if (type == "function_call") return "fc_";
-  if (type == "function_call_output") return "fco_";
-  return type == "reasoning" ? "rs_" : "msg_";
 }
 
 /// This turn's input as items, each with an id.
@@ -70,11 +89,7 @@ ordered_json items_of(const ordered_json& input) {
          {"content", ordered_json::array({{{"type", "input_text"}, {"text", input}}})}});
   else
     items = input;
-  for (ordered_json& item : items) {
-    const std::string type = field<std::string>(item, "type").value_or("message");
-    item["type"] = type;
-    if (!field<std::string>(item, "id")) item["id"] = new_id(id_prefix(type));
-  }
+  for (ordered_json& item : items) item = known_item(item);
   return items;
 }
 
@@ -151,6 +166,28 @@ ordered_json value_or(const ordered_json& body, const char* name, const ordered_
   return at == body.end() || at->is_null() ? fallback : *at;
 }
 
+/// Of an object these members alone; anything else as it is.
+ordered_json with_only(const ordered_json& object, std::initializer_list<const char*> names) {
+  if (!object.is_object()) return object;
+  ordered_json kept = ordered_json::object();
+  for (const char* name : names)
+    if (const auto at = object.find(name); at != object.end()) kept[name] = *at;
+  return kept;
+}
+
+ordered_json known_tools(ordered_json tools) {
+  if (!tools.is_array()) return tools;
+  for (ordered_json& tool : tools)
+    tool = with_only(tool, {"type", "name", "description", "parameters", "strict"});
+  return tools;
+}
+
+ordered_json known_choice(const ordered_json& choice) {
+  ordered_json known = with_only(choice, {"type", "name", "mode", "tools"});
+  if (known.is_object() && known.contains("tools")) known["tools"] = known_tools(known["tools"]);
+  return known;
+}
+
 /// What the `response` object repeats of the request, as the request has it or by its default.
 ordered_json echo_of(const ordered_json& body, const ModelHost& host, const SampleOptions& sample) {
   const ordered_json reasoning = value_or(body, "reasoning", ordered_json::object());
@@ -163,9 +200,11 @@ ordered_json echo_of(const ordered_json& body, const ModelHost& host, const Samp
           {"previous_response_id", value_or(body, "previous_response_id", nullptr)},
           {"reasoning", {{"effort", value_or(reasoning, "effort", nullptr)}, {"summary", nullptr}}},
           {"temperature", sample.temperature},
-          {"text", {{"format", value_or(text, "format", {{"type", "text"}})}}},
-          {"tool_choice", value_or(body, "tool_choice", "auto")},
-          {"tools", value_or(body, "tools", ordered_json::array())},
+          {"text",
+           {{"format", with_only(value_or(text, "format", {{"type", "text"}}),
+                                 {"type", "name", "description", "schema", "strict"})}}},
+          {"tool_choice", known_choice(value_or(body, "tool_choice", "auto"))},
+          {"tools", known_tools(value_or(body, "tools", ordered_json::array()))},
           {"top_p", sample.top_p},
           {"truncation", "disabled"},
           {"user", value_or(body, "user", nullptr)}};
@@ -173,7 +212,8 @@ ordered_json echo_of(const ordered_json& body, const ModelHost& host, const Samp
 
 }  // namespace
 
-ResponsesRequest responses_conversation(const ApiContext& context, const HttpRequest& http) {
+ResponsesRequest responses_conversation(const ApiContext& context, const ModelHost& host,
+                                        const HttpRequest& http) {
   // Order of members matters to templates and to schemas.
   const ordered_json body = ordered_json::parse(http.body);
   ResponsesRequest request;
@@ -187,7 +227,7 @@ ResponsesRequest responses_conversation(const ApiContext& context, const HttpReq
     job.input.places.emplace_back("instructions");
   }
   ResponseItems items(job.input);
-  if (request.previous_id) add_earlier(context, http, *request.previous_id, items);
+  if (request.previous_id) add_earlier(context, host, http, *request.previous_id, items);
   if (body.contains("input") && !body["input"].is_null()) request.input = items_of(body["input"]);
   for (size_t i = 0; i < request.input.size(); ++i)
     items.add(request.input[i], concat("input[", i, "]"));
@@ -211,7 +251,7 @@ ResponsesRequest responses_request(const ApiContext& context, const ModelHost& h
                                    const HttpRequest& http, const json& body) {
   refuse_foreign(body);
   const ordered_json ordered = ordered_json::parse(http.body);
-  ResponsesRequest request = responses_conversation(context, http);
+  ResponsesRequest request = responses_conversation(context, host, http);
   ChatJob& job = request.job;
   job.bound = text_bound(ordered);
   json common = json::object();

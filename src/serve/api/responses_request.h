@@ -23,7 +23,8 @@ struct ResponsesRequest {
 /// The conversation of a body that has passed the schema of ResponsesRequest, after that of
 /// `previous_response_id`: all that its prompt depends on. Throws RequestError 400 and 422 naming
 /// the field.
-ResponsesRequest responses_conversation(const ApiContext& context, const HttpRequest& http);
+ResponsesRequest responses_conversation(const ApiContext& context, const ModelHost& host,
+                                        const HttpRequest& http);
 
 /// The whole request.
 ResponsesRequest responses_request(const ApiContext& context, const ModelHost& host,

@@ -35,7 +35,7 @@ HttpReply count_tokens(const ApiContext& context, const HttpRequest& http) {
   const std::shared_ptr<ModelHost> host =
       context.host(http, field<std::string>(body, "model").value_or(""));
   const std::shared_ptr<Bill> bill = context.accounts->admit_free(http);
-  ChatJob job = responses_conversation(context, http).job;
+  ChatJob job = responses_conversation(context, *host, http).job;
   if (job.tool_choice.kind == ToolChoice::Kind::none) job.input.tools = ordered_json::array();
   const ChatPrompt prompt = chat_prompt(*host, std::move(job.input));
   return with_limits(json_reply(ordered_json{{"object", "response.input_tokens"},
@@ -149,7 +149,7 @@ json responses_fields() {
       {"top_p", number(0, 1)},
       {"top_k", integer(-1, most_tokens)},
       {"seed", integer(INT64_MIN, INT64_MAX)},
-      {"stop", list({{"type", "string"}, {"minLength", 1}}, 16)},
+      {"stop", list(stop_text(), 16)},
       {"service_tier", text(64)},
       {"user", text(1024)},
       {"user_id",

@@ -22,6 +22,11 @@ json number(double least, double most) {
 
 json text(int64_t longest) { return nullable({{"type", "string"}, {"maxLength", longest}}); }
 
+json stop_text() {
+  constexpr int64_t longest = 1024;  // characters: at most what the engine allows in bytes
+  return {{"type", "string"}, {"minLength", 1}, {"maxLength", longest}};
+}
+
 json flag() { return nullable({{"type", "boolean"}}); }
 
 json object(const json& fields) {

@@ -7,8 +7,8 @@
 
 #include "core/json.h"
 
-/// Words that the schemas of request bodies are written in. All but body() and token_id() allow
-/// null.
+/// Words that the schemas of request bodies are written in. All but body(), token_id() and
+/// stop_text() allow null.
 namespace deepseek::serve::terms {
 
 inline constexpr int64_t most_tokens = 1'000'000'000;
@@ -19,6 +19,8 @@ nlohmann::json integer(int64_t least, int64_t most);
 nlohmann::json token_id();
 nlohmann::json number(double least, double most);
 nlohmann::json text(int64_t longest = int64_t{1} << 40);
+/// A text that ends an answer.
+nlohmann::json stop_text();
 nlohmann::json flag();
 nlohmann::json object(const nlohmann::json& fields = nlohmann::json::object());
 nlohmann::json list(nlohmann::json items, int64_t most);

@@ -21,6 +21,8 @@ const std::string* text_of(const ordered_json& line, const char* name) {
   return at == line.end() ? nullptr : at->get_ptr<const std::string*>();
 }
 
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
+
 class Checker {
  public:
   explicit Checker(const std::string& endpoint) : endpoint_(endpoint) {}
@@ -73,6 +75,10 @@ class Checker {
     if (!custom_id || custom_id->empty() || custom_id->size() > longest_custom_id)
       return offend(number, "missing_required_parameter",
                     concat("expected a text of 1 to ", longest_custom_id, " bytes"), "custom_id");
+    if (std::ranges::any_of(*custom_id, is_control))
+      return offend(number, "invalid_value",
+                    concat("expected no control characters, got '", printable(*custom_id, 60), "'"),
+                    "custom_id");
     if (!seen_.insert(*custom_id).second)
       return offend(number, "duplicate_custom_id",
                     concat("'", printable(*custom_id, 60), "' came before"), "custom_id");

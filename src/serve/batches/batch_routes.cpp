@@ -14,6 +14,7 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 
 constexpr int64_t longest_window_seconds = 7 * 86400;
+constexpr int64_t retry_when_full_ms = 60'000;
 
 /// "24h" or "2d" in seconds.
 int64_t window_seconds(const std::string& text) {
@@ -46,10 +47,16 @@ HttpReply create(const BatchDesk& desk, const FileAccess& access, const SchemaSe
                  file->purpose);
   const auto metadata = body.find("metadata");
   const bool with_metadata = metadata != body.end() && !metadata->is_null();
-  const store::Batch batch = desk.batches->create(
+  const auto batch = desk.batches->create(
       owner, endpoint, file_id, with_metadata ? metadata->dump() : "", window, seconds * 1000);
+  if (!batch)
+    throw RequestError(429,
+                       concat("this API key has ", desk.batches->limits().unfinished_of_a_key,
+                              " batches that are not over, which is the most; try again when one "
+                              "has ended, or cancel one"),
+                       {.code = "too_many_batches", .retry_after_ms = retry_when_full_ms});
   desk.wake();
-  return json_reply(batch_page(batch).dump());
+  return json_reply(batch_page(*batch).dump());
 }
 
 store::Batch batch_of(const BatchDesk& desk, const FileAccess& access, const HttpRequest& http) {

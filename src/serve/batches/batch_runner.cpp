@@ -19,6 +19,7 @@ using std::chrono::steady_clock;
 constexpr milliseconds look_again{200};  // whether a pause is over, or a time has come
 constexpr milliseconds look_for_orphans{10'000};
 constexpr milliseconds rest{5000};
+constexpr size_t lines_of_a_page = 256;
 
 /// Whether the server could not take a line now but will later, and when.
 std::optional<milliseconds> try_again_after(const HttpReply& reply) {
@@ -69,7 +70,8 @@ BatchRunner::Running* BatchRunner::find(const std::string& id) {
 bool BatchRunner::wait(std::vector<uint64_t>& ready) {
   std::unique_lock lock(inbox_->mutex);
   const auto news = [&] { return inbox_->stop || inbox_->woken || !inbox_->ready.empty(); };
-  inbox_->changed.wait_for(lock, running_.empty() ? look_for_orphans : look_again, news);
+  const bool idle = running_.empty() && set_aside_.empty() && looked_ != steady_clock::time_point();
+  inbox_->changed.wait_for(lock, idle ? look_for_orphans : look_again, news);
   if (std::exchange(inbox_->woken, false)) looked_ = {};
   ready.swap(inbox_->ready);
   return !inbox_->stop;
@@ -80,9 +82,9 @@ void BatchRunner::run() {
     for (const uint64_t ticket : ready) guarded([&] { take(ticket); });
     if (steady_clock::now() < rest_until_) continue;
     guarded([&] {
-      claim();
-      open_claimed();
       end_what_is_done();
+      open_set_aside();
+      claim();
       fill();
     });
   }
@@ -102,49 +104,90 @@ void BatchRunner::guarded(const std::function<void()>& work) {
 
 void BatchRunner::claim() {
   if (steady_clock::now() < looked_ + look_for_orphans) return;
-  while (auto batch = batches_.claim()) claimed_.push_back(std::move(*batch));
+  while (true) {
+    std::map<std::string, int64_t> open;
+    for (const Running& one : running_) ++open[one.batch.key_id];
+    const bool full = running_.size() >= options_.open;
+    const auto batch = batches_.claim(open, full ? 0 : options_.open_of_a_key);
+    if (!batch) break;
+    try_open(*batch);
+    if (full) end_what_is_done();
+  }
   looked_ = steady_clock::now();
 }
 
-void BatchRunner::open_claimed() {
-  for (; !claimed_.empty(); claimed_.pop_front())
-    if (const auto now = batches_.find(claimed_.front().key_id, claimed_.front().id)) open(*now);
+void BatchRunner::open_set_aside() {
+  for (size_t count = set_aside_.size(); count > 0 && running_.size() < options_.open; --count) {
+    const SetAside& first = set_aside_.front();
+    if (steady_clock::now() < first.not_before) return;
+    const auto now = batches_.find(first.batch.key_id, first.batch.id);
+    set_aside_.pop_front();
+    if (now) try_open(*now);
+  }
+}
+
+/// What is wrong with one batch ends that one; what may pass, such as a disk that is full, has it
+/// wait while others go on.
+void BatchRunner::try_open(const store::Batch& batch) {
+  try {
+    try {
+      open(batch);
+    } catch (const Error& failure) {
+      const bool own = failure.kind() == ErrorKind::bad_file ||
+                       failure.kind() == ErrorKind::not_found ||
+                       failure.kind() == ErrorKind::invalid_input;
+      if (!own || batch.status == "finalizing") throw;
+      if (options_.notice) options_.notice(concat("batches: ", batch.id, ": ", failure.what()));
+      // The message may name folders of the server.
+      refuse(batch, "file_unreadable", "the input file cannot be read", "input_file_id");
+    }
+  } catch (const std::exception& failure) {
+    if (options_.notice) options_.notice(concat("batches: ", batch.id, ": ", failure.what()));
+    set_aside_.push_back({batch, steady_clock::now() + rest});
+  }
 }
 
 void BatchRunner::refuse(const store::Batch& batch, const ordered_json& errors) {
+  if (batch.status == "cancelling") return finish(batch);
   batches_.move(batch.id, "failed",
                 {.errors = ordered_json{{"object", "list"}, {"data", errors}}.dump()});
+}
+
+void BatchRunner::refuse(const store::Batch& batch, const char* code, const char* message,
+                         const char* param) {
+  refuse(batch, ordered_json::array(
+                    {{{"code", code}, {"line", nullptr}, {"message", message}, {"param", param}}}));
 }
 
 void BatchRunner::open(const store::Batch& batch) {
   if (batch.status == "finalizing") return finish(batch);
   const auto file = files_.find(batch.key_id, batch.input_file_id);
-  if (!file || !route_of(batch.endpoint)) {
-    const ordered_json error = {
-        {"code", file ? "invalid_endpoint" : "file_not_found"},
-        {"line", nullptr},
-        {"message", file ? "this server does not answer the endpoint any more"
-                         : "the input file is not there any more"},
-        {"param", file ? "endpoint" : "input_file_id"}};
-    if (batch.status != "cancelling") return refuse(batch, ordered_json::array({error}));
-    batches_.move(batch.id, "cancelled");
-    return;
-  }
+  if (!file)
+    return refuse(batch, "file_not_found", "the input file is not there any more", "input_file_id");
+  if (!route_of(batch.endpoint))
+    return refuse(batch, "invalid_endpoint", "this server does not answer the endpoint any more",
+                  "endpoint");
   Running running{.batch = batch, .input = BatchInput(files_.content_path(*file)), .left = {}};
   // Also when it was cancelled before its lines were read: each is to be answered by an error.
   if (batch.status == "validating" || (batch.status == "cancelling" && batch.total == 0)) {
     const BatchInput::Checked checked = running.input.check(batch.endpoint);
-    if (!checked.errors.empty()) {
-      if (batch.status == "validating") return refuse(batch, checked.errors);
-      batches_.move(batch.id, "cancelled");
-      return;
-    }
+    if (!checked.errors.empty()) return refuse(batch, checked.errors);
     batches_.add_lines(batch.id, checked.lines);
     if (batch.status == "validating") batches_.move(batch.id, "in_progress");
   }
-  const auto lines = batches_.lines(batch.id, "waiting", -1, BatchInput::most_lines);
-  running.left.assign(lines.begin(), lines.end());
   running_.push_back(std::move(running));
+}
+
+/// Whether there is a line to start; reads the next of them where none is at hand.
+bool BatchRunner::has_line(Running& running) {
+  if (running.left.empty() && !running.all_read) {
+    const auto page =
+        batches_.lines(running.batch.id, "waiting", running.last_read, int64_t{lines_of_a_page});
+    running.all_read = page.size() < lines_of_a_page;
+    if (!page.empty()) running.last_read = page.back().line;
+    running.left.assign(page.begin(), page.end());
+  }
+  return !running.left.empty();
 }
 
 void BatchRunner::take(uint64_t ticket) {
@@ -181,7 +224,7 @@ void BatchRunner::fill() {
 }
 
 bool BatchRunner::start_line(Running& running) {
-  if (running.left.empty() || steady_clock::now() < running.not_before) return false;
+  if (steady_clock::now() < running.not_before || !has_line(running)) return false;
   const Route& route = *route_of(running.batch.endpoint);
   HttpRequest request;
   try {
@@ -215,7 +258,7 @@ bool BatchRunner::start_line(Running& running) {
 }
 
 void BatchRunner::give_up(Running& running, const std::string& code, const std::string& message) {
-  for (; !running.left.empty(); running.left.pop_front()) {
+  for (; has_line(running); running.left.pop_front()) {
     const store::BatchLine& line = running.left.front();
     batches_.record(running.batch.id, line.line, false, error_line(line.custom_id, code, message));
   }
@@ -224,8 +267,10 @@ void BatchRunner::give_up(Running& running, const std::string& code, const std::
 void BatchRunner::end_what_is_done() {
   for (auto at = running_.begin(); at != running_.end();) {
     const auto now = batches_.find(at->batch.key_id, at->batch.id);
-    if (!now) {  // another program took it away
+    has_line(*at);  // else it is not known whether all are done
+    if (!now) {     // another program took it away
       at->left.clear();
+      at->all_read = true;
     } else if (now->status == "cancelling") {
       give_up(*at, "batch_cancelled", "the batch was cancelled before this request was answered");
     } else if (store::system_clock_ms() >= now->expires_at_ms && !at->done()) {
@@ -241,6 +286,7 @@ void BatchRunner::end_what_is_done() {
     else if (now)
       finish(*now);
     at = running_.erase(at);
+    looked_ = {};  // there is room for another
   }
 }
 

@@ -31,6 +31,8 @@ class BatchRunner {
   struct Options {
     std::vector<Route> routes;  // of the endpoints that batches may name, without path values
     size_t parallel = 8;        // lines in work at once
+    size_t open = 16;           // batches at once; more wait for their turn in the store
+    int64_t open_of_a_key = 4;
     /// Whom an owner's requests belong to, as they are sent. Throws RequestError for one who may
     /// not send them any more.
     std::function<std::shared_ptr<const Principal>(const std::string& owner, const Access& access)>
@@ -54,11 +56,18 @@ class BatchRunner {
   struct Running {
     store::Batch batch;
     BatchInput input;
-    std::deque<store::BatchLine> left;
+    std::deque<store::BatchLine> left;  // a page of them
+    int64_t last_read = -1;             // the last line that was ever in `left`
+    bool all_read = false;
     size_t in_work = 0;
     bool expired = false;
     std::chrono::steady_clock::time_point not_before = {};  // where the server was too busy
-    bool done() const { return left.empty() && in_work == 0; }
+    bool done() const { return left.empty() && all_read && in_work == 0; }
+  };
+  /// A batch of this process's that could not be opened.
+  struct SetAside {
+    store::Batch batch;
+    std::chrono::steady_clock::time_point not_before;
   };
   struct Line {
     std::string batch_id;
@@ -79,12 +88,15 @@ class BatchRunner {
   bool wait(std::vector<uint64_t>& ready);
   void guarded(const std::function<void()>& work);
   void claim();
-  void open_claimed();
+  void open_set_aside();
+  void try_open(const store::Batch& batch);
   void open(const store::Batch& batch);
   void refuse(const store::Batch& batch, const nlohmann::ordered_json& errors);
+  void refuse(const store::Batch& batch, const char* code, const char* message, const char* param);
   void take(uint64_t ticket);
   void fill();
   bool start_line(Running& running);
+  bool has_line(Running& running);
   void give_up(Running& running, const std::string& code, const std::string& message);
   void end_what_is_done();
   void finish(const store::Batch& batch);
@@ -94,9 +106,9 @@ class BatchRunner {
   store::Batches& batches_;
   store::Files& files_;
   std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>();
-  std::deque<store::Batch> claimed_;  // not open yet
-  std::list<Running> running_;        // the next to start a line first
-  std::map<uint64_t, Line> lines_;    // in work, by ticket
+  std::deque<SetAside> set_aside_;  // the first to be tried again first
+  std::list<Running> running_;      // the next to start a line first
+  std::map<uint64_t, Line> lines_;  // in work, by ticket
   uint64_t last_ticket_ = 0;
   std::chrono::steady_clock::time_point rest_until_ = {};  // after a failure of the store
   std::chrono::steady_clock::time_point looked_ = {};      // for batches to claim

@@ -18,6 +18,8 @@ constexpr int64_t most_batches_listed = 1000;
   "in_progress_at_ms, finalizing_at_ms, completed_at_ms, failed_at_ms, expired_at_ms, "     \
   "cancelling_at_ms, cancelled_at_ms"
 
+#define IS_UNFINISHED "status IN ('validating', 'in_progress', 'finalizing', 'cancelling')"
+
 struct Step {
   std::string_view from, to;
 };
@@ -69,15 +71,19 @@ BatchLine line_of(const Row& row) {
 
 }  // namespace
 
-Batches::Batches(Database& database, const Owner& owner, Clock clock)
-    : database_(database), owner_(owner), clock_(std::move(clock)) {}
+Batches::Batches(Database& database, const Owner& owner, Clock clock, BatchLimits limits)
+    : database_(database), owner_(owner), clock_(std::move(clock)), limits_(limits) {}
 
-Batch Batches::create(const std::string& key_id, const std::string& endpoint,
-                      const std::string& input_file_id, const std::string& metadata_json,
-                      const std::string& completion_window, int64_t lifetime_ms) {
+std::optional<Batch> Batches::create(const std::string& key_id, const std::string& endpoint,
+                                     const std::string& input_file_id,
+                                     const std::string& metadata_json,
+                                     const std::string& completion_window, int64_t lifetime_ms) {
   const std::string id = make_id("batch_");
   const int64_t now_ms = clock_();
-  return database_.write([&](Connection& connection) {
+  return database_.write([&](Connection& connection) -> std::optional<Batch> {
+    const Rows unfinished = connection.query(
+        "SELECT COUNT(*) FROM batches WHERE key_id = ? AND " IS_UNFINISHED, {key_id});
+    if (unfinished[0].integer(0) >= limits_.unfinished_of_a_key) return std::nullopt;
     connection.execute(
         "INSERT INTO batches (id, key_id, endpoint, completion_window, input_file_id, status, "
         "owner, metadata, errors, total, completed, failed, created_at_ms, expires_at_ms) VALUES "
@@ -122,18 +128,28 @@ std::vector<Batch> Batches::list(const std::string& key_id, const std::string& a
   return batches;
 }
 
-std::optional<Batch> Batches::claim() {
+std::optional<Batch> Batches::claim(const std::map<std::string, int64_t>& open,
+                                    int64_t most_of_a_key) {
   return database_.write([&](Connection& connection) -> std::optional<Batch> {
     const std::set<std::string> living = owner_.living(connection);
-    for (const Row& row : connection.query(
-             "SELECT " BATCH_COLUMNS
-             ", owner FROM batches WHERE status IN ('validating', 'in_progress', 'finalizing', "
-             "'cancelling') ORDER BY created_at_ms, id")) {
+    std::optional<Batch> best;
+    int64_t open_of_best = most_of_a_key;
+    for (const Row& row :
+         connection.query("SELECT " BATCH_COLUMNS ", owner FROM batches WHERE " IS_UNFINISHED
+                          " ORDER BY created_at_ms, id")) {
       if (living.contains(row.text(22))) continue;
-      connection.execute("UPDATE batches SET owner = ? WHERE id = ?", {owner_.id(), row.text(0)});
-      return batch_of(row);
+      const std::string& status = row.text(7);
+      const bool ending =
+          status == "finalizing" || status == "cancelling" || row.integer(14) <= clock_();
+      const auto of_key = open.find(row.text(1));
+      const int64_t open_of_this = ending ? -1 : of_key == open.end() ? 0 : of_key->second;
+      if (open_of_this >= open_of_best) continue;
+      best = batch_of(row);
+      open_of_best = open_of_this;
     }
-    return std::nullopt;
+    if (best)
+      connection.execute("UPDATE batches SET owner = ? WHERE id = ?", {owner_.id(), best->id});
+    return best;
   });
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -40,22 +42,33 @@ struct BatchEnd {
   std::optional<std::string> output_file_id = {}, error_file_id = {}, errors = {};
 };
 
+struct BatchLimits {
+  int64_t unfinished_of_a_key = 64;
+};
+
 /// Batches and the result of each line, so that a server that is killed and started again goes on
 /// where it was: a line is answered once.
 class Batches {
  public:
   /// `owner` is this process and outlives this.
-  Batches(Database& database, const Owner& owner, Clock clock = system_clock_ms);
+  Batches(Database& database, const Owner& owner, Clock clock = system_clock_ms,
+          BatchLimits limits = {});
 
-  Batch create(const std::string& key_id, const std::string& endpoint,
-               const std::string& input_file_id, const std::string& metadata_json,
-               const std::string& completion_window = "24h", int64_t lifetime_ms = 24 * 3'600'000);
+  const BatchLimits& limits() const { return limits_; }
+  /// Absent where the key has as many unfinished ones as it may.
+  std::optional<Batch> create(const std::string& key_id, const std::string& endpoint,
+                              const std::string& input_file_id, const std::string& metadata_json,
+                              const std::string& completion_window = "24h",
+                              int64_t lifetime_ms = 24 * 3'600'000);
   std::optional<Batch> find(const std::string& key_id, const std::string& id);
   /// Newest first, after the batch `after` where one is given.
   std::vector<Batch> list(const std::string& key_id, const std::string& after, int64_t limit);
 
-  /// The oldest unfinished batch that no living process works on, taken by this one.
-  std::optional<Batch> claim();
+  /// The oldest unfinished batch that no living process works on, taken by this one. `open`: how
+  /// many each key has open; keys with fewer come first, those with `most_of_a_key` not at all.
+  /// What is cancelled, expired or finalizing comes in any case: little is left to do for it.
+  std::optional<Batch> claim(const std::map<std::string, int64_t>& open = {},
+                             int64_t most_of_a_key = INT64_MAX);
 
   /// The lines of a batch that is validating, or was when it was cancelled, all at once: they are
   /// its total. Lines that are there already are skipped, so that reading the input can begin anew.
@@ -79,6 +92,7 @@ class Batches {
   Database& database_;
   const Owner& owner_;
   Clock clock_;
+  BatchLimits limits_;
 };
 
 }  // namespace deepseek::store

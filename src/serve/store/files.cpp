@@ -173,7 +173,7 @@ std::vector<FileRecord> Files::list(const std::string& key_id, const std::string
 
 int64_t Files::total_bytes() {
   const Rows rows = database_.read([&](Connection& connection) {
-    return connection.query("SELECT COALESCE(SUM(size_bytes), 0) FROM files");
+    return connection.query("SELECT CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) FROM files");
   });
   return rows[0].integer(0);
 }

@@ -38,6 +38,10 @@ int64_t size_of(const ChatMessage& message) {
   return int64_t(message.content.size() + message.reasoning.size() + message.details.size());
 }
 
+int64_t size_of(const Conversation& conversation) {
+  return int64_t(conversation.title.size() + conversation.settings.size());
+}
+
 void remove_one(Connection& connection, const std::string& id) {
   connection.execute("DELETE FROM messages WHERE conversation_id = ?", {id});
   connection.execute("DELETE FROM conversations WHERE id = ?", {id});
@@ -67,7 +71,7 @@ void History::grow(Connection& connection, const std::string& key_id,
                            .integer(0);
   if (bytes > 0 && held + bytes > limits_.bytes_of_a_key)
     fail(ErrorKind::out_of_memory, "chats: this key keeps ", held, " bytes of ",
-         limits_.bytes_of_a_key, ", and the message has ", bytes, "; delete some chats");
+         limits_.bytes_of_a_key, ", and this takes ", bytes, " more; delete some chats");
   connection.execute("UPDATE conversations SET size_bytes = size_bytes + ? WHERE id = ?",
                      {bytes, conversation_id});
 }
@@ -89,6 +93,7 @@ Conversation History::create(const std::string& key_id, const std::string& title
         connection.execute("INSERT INTO conversations (key_id, " CONVERSATION_COLUMNS
                            ") VALUES (?, ?, ?, ?, ?, ?)",
                            {key_id, made.id, made.title, made.settings, now_ms, now_ms});
+        grow(connection, key_id, made.id, size_of(made));
       },
       Durability::relaxed);
   return made;
@@ -128,9 +133,11 @@ Conversation History::change(const std::string& key_id, const std::string& id,
   return database_.write(
       [&](Connection& connection) {
         Conversation changed = read(connection, key_id, id);
+        const int64_t former_bytes = size_of(changed);
         if (title) changed.title = storable_text(*title);
         if (settings_json) changed.settings = storable_text(*settings_json);
         changed.updated_at_ms = clock_();
+        grow(connection, key_id, id, size_of(changed) - former_bytes);
         connection.execute(
             "UPDATE conversations SET title = ?, settings = ?, updated_at_ms = ? WHERE id = ?",
             {changed.title, changed.settings, changed.updated_at_ms, id});

@@ -48,7 +48,8 @@ class History {
   explicit History(Database& database, Clock clock = system_clock_ms,
                    const HistoryLimits& limits = {});
 
-  /// Throws out_of_memory, as add and rewrite do, when the key's chats are too many or too large.
+  /// Throws out_of_memory, as change, add and rewrite do, when the key's chats are too many or too
+  /// large.
   Conversation create(const std::string& key_id, const std::string& title,
                       const std::string& settings_json);
   std::optional<Conversation> find(const std::string& key_id, const std::string& id);

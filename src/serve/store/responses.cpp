@@ -62,15 +62,20 @@ std::optional<StoredResponse> Responses::find(const std::string& key_id, const s
   return StoredResponse{row.text(0), row.optional_text(1), row.bytes(2), row.integer(3)};
 }
 
-std::optional<std::vector<StoredResponse>> Responses::chain(const std::string& key_id,
-                                                            const std::string& id, int64_t limit) {
-  std::vector<StoredResponse> found;
+std::optional<std::vector<ResponseLink>> Responses::chain(const std::string& key_id,
+                                                          const std::string& id, int64_t limit) {
+  std::vector<ResponseLink> found;
   std::optional<std::string> next = id;
   while (next && int64_t(found.size()) < limit) {
-    auto response = find(key_id, *next);
-    if (!response) return std::nullopt;
-    next = response->previous_id;
-    found.push_back(std::move(*response));
+    const Rows rows = database_.read([&](Connection& connection) {
+      return connection.query(
+          "SELECT previous_id, size_bytes FROM responses WHERE key_id = ? AND id = ? AND "
+          "expires_at_ms > ?",
+          {key_id, *next, clock_()});
+    });
+    if (rows.empty()) return std::nullopt;
+    found.push_back({*next, rows[0].optional_text(0), rows[0].integer(1)});
+    next = found.back().previous_id;
   }
   std::reverse(found.begin(), found.end());
   return found;

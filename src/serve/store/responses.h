@@ -24,6 +24,13 @@ struct StoredResponse {
   int64_t created_at_ms = 0;
 };
 
+/// One of a chain, without its body.
+struct ResponseLink {
+  std::string id;
+  std::optional<std::string> previous_id;
+  int64_t size_bytes = 0;  // of the body
+};
+
 /// Objects of the Responses API that were asked to be stored: durable, and bounded for each key.
 class Responses {
  public:
@@ -35,8 +42,8 @@ class Responses {
   std::optional<StoredResponse> find(const std::string& key_id, const std::string& id);
   /// The response and those before it by previous_id, oldest first; at most `limit` of them.
   /// Absent when one of the chain is gone.
-  std::optional<std::vector<StoredResponse>> chain(const std::string& key_id, const std::string& id,
-                                                   int64_t limit);
+  std::optional<std::vector<ResponseLink>> chain(const std::string& key_id, const std::string& id,
+                                                 int64_t limit);
   bool remove(const std::string& key_id, const std::string& id);
   void tidy();
 

@@ -133,11 +133,21 @@ constexpr const char* second_both = R"sql(
 ALTER TABLE conversations ADD COLUMN size_bytes {int} NOT NULL DEFAULT 0;
 )sql";
 
+// Titles and settings count as well.
+constexpr const char* third_sqlite = R"sql(
+UPDATE conversations SET size_bytes =
+  size_bytes + length(CAST(title AS BLOB)) + length(CAST(settings AS BLOB));
+)sql";
+constexpr const char* third_postgres = R"sql(
+UPDATE conversations SET size_bytes = size_bytes + octet_length(title) + octet_length(settings);
+)sql";
+
 }  // namespace
 
 const std::vector<Migration>& migrations() {
   static const std::vector<Migration> steps{{first_both, first_sqlite, first_postgres},
-                                            {second_both, "", ""}};
+                                            {second_both, "", ""},
+                                            {"", third_sqlite, third_postgres}};
   return steps;
 }
 

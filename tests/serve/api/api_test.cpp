@@ -246,6 +246,40 @@ TEST_F(Api, EchoScoresEveryTokenOfThePrompt) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(several["choices"][i]["index"], i);
 }
 
+TEST_F(Api, EachChoiceBeginsWithTheScoresOfThePrompt) {
+  const json body = {{"prompt", "he he"}, {"max_tokens", 4}, {"echo", true},
+                     {"logprobs", 2},     {"n", 3},          {"seed", 5},
+                     {"stop", "!"}};
+  const json choices = answer("/v1/completions", body)["choices"];
+  ASSERT_EQ(choices.size(), 3U);
+  std::map<size_t, std::pair<std::string, json>> streamed;
+  for (const json& piece : events("/v1/completions", body))
+    for (const json& choice : piece["choices"]) {
+      auto& [text, scores] = streamed[choice["index"]];
+      text += choice["text"].get<std::string>();
+      if (choice["logprobs"].is_null()) continue;
+      for (const auto& [name, list] : choice["logprobs"].items())
+        for (const json& value : list) scores[name].push_back(value);
+    }
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(streamed[i].first, choices[i]["text"]);
+    EXPECT_EQ(streamed[i].second, choices[i]["logprobs"]);
+    EXPECT_TRUE(choices[i]["logprobs"]["token_logprobs"][0].is_null());
+    EXPECT_EQ(choices[i]["logprobs"]["tokens"][1], choices[0]["logprobs"]["tokens"][1]);
+  }
+}
+
+TEST_F(Api, MoreEchoedScoresThanAReplyHoldsAreRefused) {
+  const json body = {{"prompt", std::vector<int>(800, 70)},
+                     {"max_tokens", 0},
+                     {"echo", true},
+                     {"logprobs", 20},
+                     {"n", 128}};
+  const auto reply = post("/v1/completions", body);
+  EXPECT_EQ(reply.status, 422);
+  EXPECT_EQ(json::parse(reply.body)["error"]["param"], "n") << reply.body;
+}
+
 TEST_F(Api, NullIsAsIfItWereNotThere) {
   const json function = {
       {"name", "look"}, {"description", nullptr}, {"strict", nullptr}, {"parameters", nullptr}};

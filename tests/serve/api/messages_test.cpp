@@ -229,6 +229,24 @@ TEST_F(Messages, RefusalsHaveTheirEnvelope) {
   EXPECT_EQ(old.status, 400);
 }
 
+TEST_F(Messages, StopTextsAreShortAsInEveryDialect) {
+  start();
+  const std::string longest(1024, 'x'), longer(1025, 'x');
+  const json messages = ask()["messages"];
+  const auto bodies = [&](const std::string& stop) {
+    return std::vector<std::pair<std::string, json>>{
+        {path, ask({{"stop_sequences", {stop}}})},
+        {"/v1/chat/completions", {{"messages", messages}, {"max_tokens", 1}, {"stop", stop}}},
+        {"/v1/completions", {{"prompt", "he"}, {"max_tokens", 1}, {"stop", {stop}}}},
+        {"/v1/responses", {{"input", "he"}, {"max_output_tokens", 1}, {"stop", {stop}}}},
+        {"/api/generate",
+         {{"model", "tiny"}, {"prompt", "he"}, {"options", {{"num_predict", 1}, {"stop", stop}}}}}};
+  };
+  for (const auto& [route, body] : bodies(longest))
+    EXPECT_EQ(post(route, body, "").status, 200) << route;
+  for (const auto& [route, body] : bodies(longer)) expect_refused(route, body, 422, {"stop"});
+}
+
 TEST_F(Messages, KeysAndMoneyCount) {
   const std::string secret = key_with(1'000'000).secret;
   const std::string poor = key_with(1).secret;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // OpenAI's Responses API.
+#include "serve/store/responses.h"
+
 #include "tests/serve/api/dialect_server.h"
 
 namespace deepseek::serve {
@@ -176,6 +178,39 @@ TEST_F(ResponsesApi, IsKeptForItsKeyAloneAndOnlyWhenAsked) {
   const json free = json::parse(post(path, ask(), alice).body);
   EXPECT_FALSE(free["store"]);
   EXPECT_EQ(get("/v1/responses/" + free["id"].get<std::string>(), alice).status, 404);
+}
+
+TEST_F(ResponsesApi, KeepsOfAnItemOnlyWhatItKnows) {
+  start();
+  const json item = {
+      {"role", "user"},
+      {"junk", "junk"},
+      {"content",
+       {{{"type", "input_text"}, {"text", "he he"}, {"junk", std::vector<int>(1000, 1)}}}}};
+  json look = tool();
+  look["junk"] = "junk";
+  const json made = answer(path, ask({{"input", {item}}, {"store", true}, {"tools", {look}}}));
+  EXPECT_EQ(made.at("tools"), json::array({tool()}));
+  const std::string id = made["id"];
+  const auto items = get("/v1/responses/" + id + "/input_items", "").body;
+  EXPECT_EQ(items.find("junk"), std::string::npos) << items;
+  EXPECT_EQ(json::parse(items)["data"][0]["content"],
+            (json{{{"type", "input_text"}, {"text", "he he"}}}));
+}
+
+TEST_F(ResponsesApi, AChainThatCannotFitIsRefusedUnread) {
+  const store::NewKey alice = keys.create({.name = "alice"});
+  start();
+  store::Responses responses(database);
+  const int64_t now_ms = store::system_clock_ms();
+  responses.put(alice.key.id, {"resp_1", {}, std::string(8 << 20, '['), now_ms});
+  responses.put(alice.key.id, {"resp_2", "resp_1", "{}", now_ms});
+  for (const char* route : {"/v1/responses", "/v1/responses/input_tokens"}) {
+    const auto reply = post(route, ask({{"previous_response_id", "resp_2"}}), alice.secret);
+    EXPECT_EQ(reply.status, 400);
+    EXPECT_EQ(error_of(reply).at("param"), "previous_response_id") << reply.body;
+    EXPECT_EQ(error_of(reply).at("code"), "context_length_exceeded");
+  }
 }
 
 TEST_F(ResponsesApi, BindsItsTextAndCountsItsInput) {

@@ -41,6 +41,8 @@ TEST(BatchInput, WhatIsWrongIsListedWithItsLine) {
   EXPECT_EQ(row(first("[]")), "invalid_json_line null");
   EXPECT_EQ(row(first("{}")), "missing_required_parameter \"custom_id\"");
   EXPECT_EQ(row(first(line(""))), "missing_required_parameter \"custom_id\"");
+  EXPECT_EQ(row(first(line("a\\u0000b"))), "invalid_value \"custom_id\"");
+  EXPECT_EQ(row(first(line("a\\nb"))), "invalid_value \"custom_id\"");
   EXPECT_EQ(row(first(line("a") + line("a"))), "duplicate_custom_id \"custom_id\"");
   EXPECT_EQ(row(first(R"({"custom_id":"a"})")), "invalid_method \"method\"");
   EXPECT_EQ(row(first(R"({"custom_id":"a","method":"POST","url":"/v1/models"})")),

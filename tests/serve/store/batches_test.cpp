@@ -35,7 +35,7 @@ class BatchesOn : public OnBothBackends {
 RUN_ON_BOTH_BACKENDS(BatchesOn);
 
 TEST_P(BatchesOn, ABatchRunsToItsEnd) {
-  const Batch made = batches->create("k", "/v1/chat/completions", "file-in", R"({"a":"b"})");
+  const Batch made = *batches->create("k", "/v1/chat/completions", "file-in", R"({"a":"b"})");
   EXPECT_EQ(made.status, "validating");
   EXPECT_EQ(made.expires_at_ms - made.created_at_ms, 86'400'000);
   batches->add_lines(made.id, some_lines(3));
@@ -68,7 +68,7 @@ TEST_P(BatchesOn, ABatchRunsToItsEnd) {
 }
 
 TEST_P(BatchesOn, OnlyStepsOfTheApiAreTaken) {
-  const std::string id = batches->create("k", "/v1/x", "f", "{}").id;
+  const std::string id = batches->create("k", "/v1/x", "f", "{}")->id;
   const std::string message =
       refused(ErrorKind::invalid_input, [&] { batches->move(id, "completed"); });
   EXPECT_NE(message.find("is validating, which completed does not follow"), std::string::npos);
@@ -77,13 +77,13 @@ TEST_P(BatchesOn, OnlyStepsOfTheApiAreTaken) {
   refused(ErrorKind::invalid_input, [&] { batches->cancel("k", id); });
   refused(ErrorKind::not_found, [&] { batches->cancel("l", id); });
   refused(ErrorKind::not_found, [&] { batches->move("batch_x", "failed"); });
-  const std::string other = batches->create("k", "/v1/x", "f", "{}").id;
+  const std::string other = batches->create("k", "/v1/x", "f", "{}")->id;
   EXPECT_EQ(batches->cancel("k", other).status, "cancelling");
   EXPECT_TRUE(batches->move(other, "cancelled").cancelled_at_ms);
 }
 
 TEST_P(BatchesOn, ABatchOfADeadProcessIsTakenUpWhereItWas) {
-  const std::string id = batches->create("k", "/v1/x", "f", "{}").id;
+  const std::string id = batches->create("k", "/v1/x", "f", "{}")->id;
   batches->add_lines(id, some_lines(100));
   batches->move(id, "in_progress");
   const pid_t child = ::fork();
@@ -118,6 +118,36 @@ TEST_P(BatchesOn, AreListedPerKey) {
   EXPECT_EQ(batches->list("k", first.back().id, 3).size(), 2);
   EXPECT_TRUE(batches->list("l", "", 3).empty());
   EXPECT_FALSE(batches->find("l", first[0].id));
+}
+
+TEST_P(BatchesOn, AKeyHasSoManyUnfinishedOnes) {
+  batches = std::make_unique<Batches>(*database, *owner, clock, BatchLimits{2});
+  const std::string first = batches->create("k", "/v1/x", "f", "{}")->id;
+  ASSERT_TRUE(batches->create("k", "/v1/x", "f", "{}"));
+  EXPECT_FALSE(batches->create("k", "/v1/x", "f", "{}"));
+  EXPECT_TRUE(batches->create("l", "/v1/x", "f", "{}")) << "of another key";
+  batches->cancel("k", first);
+  EXPECT_FALSE(batches->create("k", "/v1/x", "f", "{}")) << "not over yet";
+  batches->move(first, "cancelled");
+  EXPECT_TRUE(batches->create("k", "/v1/x", "f", "{}"));
+}
+
+TEST_P(BatchesOn, AreClaimedFairlyAndFewOfAKey) {
+  const auto make = [&](const char* key_id) {
+    clock.advance(1);
+    return batches->create(key_id, "/v1/x", "f", "{}")->id;
+  };
+  const std::string k1 = make("k"), k2 = make("k"), k3 = make("k"), l1 = make("l");
+  const auto next = [&](const std::map<std::string, int64_t>& open, int64_t most) {
+    const auto batch = batches->claim(open, most);
+    return batch ? batch->id : std::string();
+  };
+  EXPECT_EQ(next({}, 2), k1) << "the oldest";
+  EXPECT_EQ(next({{"k", 1}}, 2), l1) << "the key with fewer";
+  EXPECT_EQ(next({{"k", 1}, {"l", 1}}, 2), k2);
+  EXPECT_EQ(next({{"k", 2}, {"l", 1}}, 2), "");
+  batches->cancel("k", k3);
+  EXPECT_EQ(next({{"k", 2}}, 0), k3) << "what is cancelled is ended in any case";
 }
 
 }  // namespace

@@ -71,7 +71,7 @@ TEST_P(DatabaseOn, ChangesCountRows) {
 TEST_P(DatabaseOn, AStoreOfANewerVersionIsRefused) {
   database->write([](Connection& connection) { set_schema_version(connection, 99); });
   EXPECT_NE(refused(ErrorKind::bad_file, [&] { Database again(location); })
-                .find("made by a newer deepseek (schema 99, this one knows 2)"),
+                .find("made by a newer deepseek (schema 99, this one knows 3)"),
             std::string::npos);
 }
 

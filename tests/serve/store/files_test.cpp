@@ -47,12 +47,14 @@ TEST_P(FilesOn, EqualContentIsThereOnceAndGoesWithItsLastRecord) {
   const FileRecord one = files.add("k", "a", "batch", "same"),
                    two = files.add("l", "b", "batch", "same");
   EXPECT_EQ(contents(), 1);
+  EXPECT_EQ(files.total_bytes(), 8);
   EXPECT_FALSE(files.remove("l", one.id));
   EXPECT_TRUE(files.remove("k", one.id));
   EXPECT_FALSE(files.remove("k", one.id));
   EXPECT_EQ(read_text_file(files.content_path(two)), "same");
   EXPECT_TRUE(files.remove("l", two.id));
   EXPECT_EQ(contents(), 0);
+  EXPECT_EQ(files.total_bytes(), 0);
 }
 
 TEST_P(FilesOn, AnUploadThatStopsLeavesNothing) {

@@ -81,6 +81,19 @@ TEST_P(HistoryOn, AKeyKeepsSoMuchAndNoMore) {
   refused(ErrorKind::out_of_memory, [&] { add(one.id, "c"); });
 }
 
+TEST_P(HistoryOn, TitlesAndSettingsCountAsWell) {
+  history = std::make_unique<History>(*database, clock, HistoryLimits{.bytes_of_a_key = 100});
+  const std::string large(60, 'x');
+  const Conversation one = history->create("k", large, "{}");
+  refused(ErrorKind::out_of_memory, [&] { history->create("k", large, "{}"); });
+  refused(ErrorKind::out_of_memory, [&] { history->create("k", "two", large); });
+  EXPECT_EQ(history->list("k", "", 10).size(), 1);
+  refused(ErrorKind::out_of_memory, [&] { history->change("k", one.id, {}, large); });
+  EXPECT_EQ(history->find("k", one.id)->settings, "{}");
+  history->change("k", one.id, "short", {});
+  history->create("k", large, "{}");
+}
+
 TEST_P(HistoryOn, KeysSeeTheirOwnAlone) {
   const Conversation chat = history->create("k", "mine", "{}");
   const ChatMessage message = add(chat.id, "private words");
@@ -192,6 +205,8 @@ TEST_P(ResponsesOn, AreKeptInChains) {
   ASSERT_TRUE(chain);
   ASSERT_EQ(chain->size(), 3);
   EXPECT_EQ((*chain)[0].id, "resp_1");
+  EXPECT_EQ((*chain)[0].size_bytes, 14);
+  EXPECT_EQ((*chain)[1].previous_id, "resp_1");
   EXPECT_FALSE(responses.find("l", "resp_1"));
   EXPECT_FALSE(responses.remove("l", "resp_1"));
   EXPECT_TRUE(responses.remove("k", "resp_1"));
