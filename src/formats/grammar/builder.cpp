@@ -271,7 +271,7 @@ Grammar Builder::build(Node root) {
          "grammar: expected a finite text that satisfies it, got none: every way to complete it "
          "repeats itself or contradicts itself");
   if (needs[0].depth > max_frames) Meter::exceeded("depth", needs[0].depth, max_frames);
-  return Grammar(std::move(automaton));
+  return Grammar(std::move(automaton), parts_->meter.budget().mask_steps);
 }
 
 }  // namespace deepseek::grammar

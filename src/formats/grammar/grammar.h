@@ -37,6 +37,8 @@ struct Budget {
   int64_t nodes = 200'000;     // what the builder makes
   int64_t states = 200'000;    // of all automata, before and after they are made deterministic
   int64_t steps = 10'000'000;  // of every construction together; about 10 ns each
+  // Of one mask, or one token accepted, while what was built is matched; at most some 10 ns each.
+  int64_t mask_steps = 20'000'000;
 };
 
 /// A language within one Builder. Only its builder may use it.
@@ -88,9 +90,10 @@ class Grammar {
  private:
   friend class Builder;
   friend class Constraint;
-  explicit Grammar(std::shared_ptr<const struct Automaton> automaton)
-      : automaton_(std::move(automaton)) {}
+  Grammar(std::shared_ptr<const struct Automaton> automaton, int64_t mask_steps)
+      : automaton_(std::move(automaton)), mask_steps_(mask_steps) {}
   std::shared_ptr<const struct Automaton> automaton_;
+  int64_t mask_steps_;
 };
 
 /// Composes languages. Every function throws invalid_input when a budget is exceeded or a source
@@ -240,7 +243,9 @@ class Constraint {
 };
 
 /// Follows one sequence. Cheap to copy: a copy goes its own way. Not for two threads at once. What
-/// it answers depends on grammar, vocabulary and the tokens accepted alone.
+/// it answers depends on grammar, vocabulary and the tokens accepted alone. Where that takes more
+/// steps than the budget has, the constructor, fill_mask, allows, accept, accept_text (each byte)
+/// and forced_bytes throw invalid_input; nothing was accepted then.
 class Matcher {
  public:
   /// How far back rollback can go.

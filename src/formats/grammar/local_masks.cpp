@@ -63,16 +63,25 @@ class LocalMasks::Groups {
 
 const LocalMask& LocalMasks::find(int32_t state, Space& space) {
   const auto at = known_.find(state);
-  if (at != known_.end()) return at->second;
-  constexpr size_t limit_bytes = size_t{24} << 20;
-  if (known_bytes_ > limit_bytes) {
-    known_.clear();
-    known_bytes_ = 0;
+  if (at != known_.end()) {
+    meter_.spare(at->second.steps);
+    return at->second;
   }
   LocalMask mask = automaton_.rule_regular[automaton_.states[state].rule] ? walk_regular(state)
                                                                           : walk(state, space);
+  meter_.step(mask.steps);
   known_bytes_ += mask.size_bytes;
   return known_.emplace(state, std::move(mask)).first->second;
+}
+
+void LocalMasks::trim() {
+  constexpr size_t limit_bytes = size_t{24} << 20;
+  if (known_bytes_ > limit_bytes) forget();
+}
+
+void LocalMasks::forget() {
+  known_.clear();
+  known_bytes_ = 0;
 }
 
 const LocalMasks::Row* LocalMasks::row(int32_t state) {
@@ -85,8 +94,17 @@ const LocalMasks::Row* LocalMasks::row(int32_t state) {
     if (!one_loops) return nullptr;
   }
   std::unique_ptr<Row>& row = rows_[state];
-  if (row != nullptr) return row.get();
-  row = std::make_unique<Row>();
+  if (row == nullptr) row = make_row(state);
+  if (row->walk != walks_) {
+    row->walk = walks_;
+    ++rows_used_;
+  }
+  return row.get();
+}
+
+std::unique_ptr<LocalMasks::Row> LocalMasks::make_row(int32_t state) const {
+  const Automaton::State& from = automaton_.states[state];
+  auto row = std::make_unique<Row>();
   row->targets.fill(-1);
   for (int32_t e = from.bytes_begin; e < from.bytes_end; ++e) {
     const ByteEdge& edge = automaton_.bytes[e];
@@ -97,13 +115,16 @@ const LocalMasks::Row* LocalMasks::row(int32_t state) {
     if (row->targets[b] != state) row->loops &= ~(uint32_t(1) << TokenTrie::byte_class(uint8_t(b)));
   // A character of several bytes does not return here at each, so bytes count as characters.
   if (from.counted) row->loops &= ~uint32_t(1);
-  return row.get();
+  return row;
 }
 
 /// A rule of bytes alone: one state at a time, and in a counted text the number of characters.
 LocalMask LocalMasks::walk_regular(int32_t state) {
   constexpr size_t most_rows = 4096;
   if (rows_.size() > most_rows) rows_.clear();
+  ++walks_;
+  rows_used_ = 0;
+  int64_t steps = 0;
   LocalMask mask;
   Groups groups;
   const int32_t counted_need = needs_[automaton_.starts[automaton_.states[state].rule]].tokens;
@@ -118,6 +139,7 @@ LocalMask LocalMasks::walk_regular(int32_t state) {
   for (int32_t node = 1; node < trie_.node_count();) {
     const int32_t depth = trie_.depth(node);
     const Step& from = path[depth - 1];
+    steps += match_cost::node;
     const int32_t target = from.row != nullptr ? from.row->targets[trie_.byte(node)]
                                                : automaton_.target(from.state, trie_.byte(node));
     if (target < 0) {
@@ -139,6 +161,7 @@ LocalMask LocalMasks::walk_regular(int32_t state) {
     if (next != nullptr && (trie_.classes_below(node) & ~next->loops) == 0 && !reached.accepting) {
       const std::span<const int32_t> below =
           trie_.tokens_below(node).subspan(trie_.tokens(node).size());
+      steps += counted ? match_cost::token * int64_t(below.size()) : int64_t(below.size()) / 4;
       if (!counted) groups.add(need.tokens, 0, below);
       for (const int32_t token : counted ? below : std::span<const int32_t>())
         groups.ids(counted_need, chars + int32_t(trie_.text(token).size()) - depth)
@@ -149,12 +172,14 @@ LocalMask LocalMasks::walk_regular(int32_t state) {
     path[depth] = {target, chars, next};
     ++node;
   }
+  mask.steps = steps + match_cost::row * rows_used_;
   groups.move_to(mask, trie_.size());
   return mask;
 }
 
 LocalMask LocalMasks::walk(int32_t state, Space& space) const {
   LocalMask mask;
+  int64_t visited = 0;
   Groups groups;
   const bool has_callers = automaton_.states[state].rule != 0;
   std::vector<int32_t> path(size_t(trie_.max_depth()) + 1);
@@ -162,6 +187,7 @@ LocalMask LocalMasks::walk(int32_t state, Space& space) const {
   for (int32_t node = 1; node < trie_.node_count();) {
     const int32_t depth = trie_.depth(node);
     const int32_t set = space.remembered_step(path[depth - 1], trie_.byte(node));
+    ++visited;
     if (set == Space::dead) {
       node = trie_.end(node);
       continue;
@@ -179,6 +205,7 @@ LocalMask LocalMasks::walk(int32_t state, Space& space) const {
     path[depth] = set;
     ++node;
   }
+  mask.steps = match_cost::node * visited;
   groups.move_to(mask, trie_.size());
   return mask;
 }

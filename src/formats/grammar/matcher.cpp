@@ -9,7 +9,8 @@ bool Grammar::matches(std::string_view text) const {
   Meter meter({.steps = unlimited});
   const Spelling spelling = Spelling::any_byte();
   const std::vector<Need> needs = grammar::min_tokens(*automaton_, spelling, meter);
-  Space space(*automaton_, needs, spelling);
+  MatchMeter steps(unlimited);
+  Space space(*automaton_, needs, spelling, steps);
   int32_t set = space.start();
   for (size_t i = 0; i < text.size() && set != Space::dead; ++i)
     set = space.step(set, uint8_t(text[i]));
@@ -20,7 +21,8 @@ bool Grammar::matches_prefix(std::string_view text) const {
   Meter meter({.steps = unlimited});
   const Spelling spelling = Spelling::any_byte();
   const std::vector<Need> needs = grammar::min_tokens(*automaton_, spelling, meter);
-  Space space(*automaton_, needs, spelling);
+  MatchMeter steps(unlimited);
+  Space space(*automaton_, needs, spelling, steps);
   int32_t set = space.start();
   for (size_t i = 0; i < text.size() && set != Space::dead; ++i)
     set = space.step(set, uint8_t(text[i]));
@@ -32,8 +34,9 @@ int64_t Grammar::rule_count() const { return int64_t(automaton_->starts.size());
 
 Matcher::Matcher(Constraint constraint) : constraint_(std::move(constraint)) {
   const std::lock_guard hold(constraint_.parts_->lock);
-  const std::shared_ptr<Space>& space = constraint_.parts_->current_space();
-  push({space, space->start()});
+  Constraint::Parts& parts = *constraint_.parts_;
+  const std::shared_ptr<Space>& space = parts.current_space();
+  push({space, parts.metered([&] { return space->start(); })});
 }
 
 void Matcher::push(Place place) {
@@ -60,9 +63,9 @@ void Matcher::fill_mask(std::span<uint64_t> mask, int64_t remaining_tokens) {
   if (int64_t(mask.size()) < parts.trie->mask_words())
     fail(ErrorKind::invalid_input, "fill_mask: expected a mask of ", parts.trie->mask_words(),
          " words, got ", mask.size());
-  std::fill(mask.begin(), mask.end(), 0);
   const std::lock_guard hold(parts.lock);
   if (places_.back().ended) {
+    std::fill(mask.begin(), mask.end(), 0);
     for (const int32_t token : parts.trie->end_tokens())
       mask[size_t(token) / 64] |= uint64_t(1) << (token % 64);
     return;
@@ -98,11 +101,12 @@ bool Matcher::accept(int32_t token) {
 
 bool Matcher::accept_text(std::string_view text) {
   if (places_.back().ended) return false;
-  const std::lock_guard hold(constraint_.parts_->lock);
+  Constraint::Parts& parts = *constraint_.parts_;
+  const std::lock_guard hold(parts.lock);
   int32_t set = enter();
   Space& space = *places_.back().space;
   for (const char c : text) {
-    set = space.step(set, uint8_t(c));
+    set = parts.metered([&] { return space.step(set, uint8_t(c)); });
     if (set == Space::dead) return false;
   }
   if (!space.at(set).alive()) return false;
@@ -126,30 +130,11 @@ bool Matcher::is_finished() const {
 int64_t Matcher::min_tokens() const { return places_.back().need; }
 
 std::string Matcher::forced_bytes() {
-  constexpr size_t limit = 1024;
-  std::string forced;
-  if (places_.back().ended) return forced;
-  const std::lock_guard hold(constraint_.parts_->lock);
-  const Automaton& automaton = *constraint_.parts_->automaton;
-  int32_t set = enter();
-  Space& space = *places_.back().space;
-  while (forced.size() < limit && !space.at(set).complete) {
-    int only = -1;
-    for (const Config& config : space.configs(set)) {
-      const Automaton::State& state = automaton.states[config.state];
-      if (state.symbols_begin != state.symbols_end || state.bytes_end - state.bytes_begin != 1)
-        return forced;
-      const ByteEdge& edge = automaton.bytes[state.bytes_begin];
-      if (edge.first != edge.last || (only >= 0 && only != edge.first)) return forced;
-      only = edge.first;
-    }
-    if (only < 0) return forced;
-    const int32_t next = space.step(set, uint8_t(only));
-    if (next == Space::dead) return forced;
-    forced += char(only);
-    set = next;
-  }
-  return forced;
+  if (places_.back().ended) return {};
+  Constraint::Parts& parts = *constraint_.parts_;
+  const std::lock_guard hold(parts.lock);
+  const int32_t set = enter();
+  return parts.metered([&] { return parts.forced(set); });
 }
 
 }  // namespace deepseek::grammar

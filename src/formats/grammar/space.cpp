@@ -11,12 +11,18 @@ namespace {
 constexpr int32_t unknown = -2;
 // Ambiguous grammars may be read in many ways at once. Beyond these numbers the ways that are
 // longest to complete are forgotten: what remains is still right, and can still be completed. Joins
-// keep the number to states times depths, so that few grammars ever come near.
+// keep the number to states times depths, so that few_configs grammars ever come near.
 constexpr size_t max_configs = 1024, max_work = 4096;
+// Up to here a list is searched faster than an index.
+constexpr size_t few_configs = 12;
 
 uint64_t mix(uint64_t hash, uint32_t value) {
   hash = (hash ^ value) * 0x9E3779B97F4A7C15;
   return hash ^ hash >> 32;
+}
+
+uint64_t hash_of(const Config& config) {
+  return mix(mix(mix(0, uint32_t(config.state)), uint32_t(config.frame)), uint32_t(config.count));
 }
 
 }  // namespace
@@ -33,8 +39,9 @@ size_t Space::HashFrame::operator()(const std::array<int32_t, 4>& key) const {
   return size_t(hash);
 }
 
-Space::Space(const Automaton& automaton, const std::vector<Need>& needs, const Spelling& spelling)
-    : automaton_(automaton), needs_(needs), spelling_(spelling) {
+Space::Space(const Automaton& automaton, const std::vector<Need>& needs, const Spelling& spelling,
+             MatchMeter& meter)
+    : automaton_(automaton), needs_(needs), spelling_(spelling), meter_(meter) {
   for (const int32_t at : {bottom, open_bottom}) {
     frames_.push_back({-1, -1, 0, no_limit, 0, 0, 0, at, 1, 0, 0});
     members_.push_back(at);
@@ -113,22 +120,14 @@ int32_t Space::join_of(std::span<const int32_t> frames_to_join) {
 
 std::span<const Config> Space::returns(int32_t frame) {
   if (frames_[frame].returns_begin < 0) {
-    std::vector<int32_t> left(members(frame).begin(), members(frame).end());
-    std::vector<Config> found;
-    while (!left.empty()) {
-      const Frame first = frames_[left[0]];
-      callers_.clear();
-      std::erase_if(left, [&](int32_t member) {
-        const Frame& other = frames_[member];
-        if (other.target != first.target || !alike(other.parent, first.parent)) return false;
-        callers_.push_back(other.parent);
-        return true;
-      });
-      found.push_back({first.target, join_of(callers_), 0});
-    }
+    ends_.clear();
+    for (const int32_t member : members(frame))
+      ends_.push_back({frames_[member].target, frames_[member].parent, 0});
+    meter_.keep(match_cost::end * int64_t(ends_.size()));
+    join_callers(ends_);
     frames_[frame].returns_begin = int32_t(returns_.size());
-    frames_[frame].returns_size = int32_t(found.size());
-    returns_.insert(returns_.end(), found.begin(), found.end());
+    frames_[frame].returns_size = int32_t(ends_.size());
+    returns_.insert(returns_.end(), ends_.begin(), ends_.end());
   }
   return std::span(returns_).subspan(frames_[frame].returns_begin, frames_[frame].returns_size);
 }
@@ -138,21 +137,59 @@ bool Space::alike(int32_t a, int32_t b) const {
   return x.depth == y.depth && x.min == y.min && x.max == y.max;
 }
 
-void Space::join_callers() {
-  for (size_t i = 0; i + 1 < work_.size(); ++i) {
-    const Config first = work_[i];
-    callers_.assign(1, first.frame);
-    const auto others = std::remove_if(
-        work_.begin() + std::ptrdiff_t(i) + 1, work_.end(), [&](const Config& other) {
-          if (other.state != first.state || other.count != first.count ||
-              !alike(other.frame, first.frame))
-            return false;
-          callers_.push_back(other.frame);
-          return true;
-        });
-    work_.erase(others, work_.end());
-    if (callers_.size() > 1) work_[i].frame = join_of(callers_);
+void Space::join_callers(std::vector<Config>& configs) {
+  const bool many = configs.size() > few_configs;
+  if (many) groups_.reset(configs.size());
+  joined_.clear();
+  int32_t size = 0;
+  for (const Config config : configs) {
+    const auto joins = [&](int32_t place) {
+      const Config& first = configs[place];
+      return first.state == config.state && first.count == config.count &&
+             alike(first.frame, config.frame);
+    };
+    int32_t place = -1;
+    if (many) {
+      const Frame& frame = frames_[config.frame];
+      uint64_t hash = mix(mix(0, uint32_t(config.state)), uint32_t(config.count));
+      hash = mix(mix(mix(hash, uint32_t(frame.depth)), uint32_t(frame.min)), uint32_t(frame.max));
+      place = groups_.find_or_add(hash, size, joins);
+    } else {
+      for (int32_t at = 0; at < size && place < 0; ++at)
+        if (joins(at)) place = at;
+    }
+    if (place < 0)
+      configs[size++] = config;
+    else
+      joined_.emplace_back(place, config.frame);
   }
+  configs.resize(size_t(size));
+  std::sort(joined_.begin(), joined_.end());
+  for (size_t i = 0; i < joined_.size();) {
+    const int32_t place = joined_[i].first;
+    callers_.assign(1, configs[place].frame);
+    for (; i < joined_.size() && joined_[i].first == place; ++i)
+      callers_.push_back(joined_[i].second);
+    for (const int32_t caller : callers_)
+      meter_.keep(match_cost::join * frames_[caller].members_size);
+    configs[place].frame = join_of(callers_);
+  }
+}
+
+void Space::add_work(const Config& config) {
+  if (work_.size() < few_configs) {
+    if (std::find(work_.begin(), work_.end(), config) == work_.end()) work_.push_back(config);
+    return;
+  }
+  if (indexed_ == 0) met_.reset(std::max(max_work, work_.size() + 1));
+  const auto add = [&](const Config& one) {
+    return met_.find_or_add(hash_of(one), int32_t(indexed_),
+                            [&](int32_t place) { return work_[place] == one; }) < 0;
+  };
+  for (; indexed_ < work_.size(); ++indexed_) add(work_[indexed_]);
+  if (!add(config)) return;
+  work_.push_back(config);
+  ++indexed_;
 }
 
 int32_t Space::push(int32_t frame, const CallEdge& call) {
@@ -185,6 +222,7 @@ int32_t Space::step(int32_t set, uint8_t byte) {
 
 int32_t Space::remembered_step(int32_t set, uint8_t byte) {
   if (sets_[set].row < 0) {
+    meter_.keep(match_cost::row);
     sets_[set].row = int32_t(rows_.size());
     rows_.emplace_back().fill(unknown);
   }
@@ -197,7 +235,9 @@ int32_t Space::remembered_step(int32_t set, uint8_t byte) {
 }
 
 int32_t Space::advance(std::span<const Config> from, uint8_t byte) {
+  meter_.keep(match_cost::byte * int64_t(from.size()));
   work_.clear();
+  indexed_ = 0;
   for (const Config& config : from) {
     const int32_t target = automaton_.target(config.state, byte);
     if (target < 0) continue;
@@ -210,7 +250,7 @@ int32_t Space::advance(std::span<const Config> from, uint8_t byte) {
       }
       if (automaton_.states[target].counted) ++next.count;
     }
-    if (std::find(work_.begin(), work_.end(), next) == work_.end()) work_.push_back(next);
+    add_work(next);
   }
   return work_.empty() ? dead : close();
 }
@@ -228,16 +268,19 @@ int32_t Space::step_symbol(int32_t set, int32_t token) {
 
 int32_t Space::close() {
   bool complete = false;
+  indexed_ = 0;
   const auto visit = [&](const Config& config) {
-    if (work_.size() < max_work && std::find(work_.begin(), work_.end(), config) == work_.end())
-      work_.push_back(config);
+    if (work_.size() < max_work) add_work(config);
   };
   for (size_t i = 0; i < work_.size(); ++i) {
     const Config config = work_[i];
     const Automaton::State& state = automaton_.states[config.state];
+    meter_.keep(match_cost::visit * (1 + state.calls_end - state.calls_begin));
     if (state.accepting) {
       if (config.frame <= open_bottom) complete = true;
-      for (const Config& after : returns(config.frame)) visit(after);
+      const std::span<const Config> after = returns(config.frame);
+      meter_.keep(match_cost::visit * int64_t(after.size()));
+      for (const Config& next : after) visit(next);
     }
     for (int32_t c = state.calls_begin; c < state.calls_end; ++c) {
       const CallEdge& call = automaton_.calls[c];
@@ -249,13 +292,22 @@ int32_t Space::close() {
     const Automaton::State& state = automaton_.states[config.state];
     return state.bytes_begin == state.bytes_end && state.symbols_begin == state.symbols_end;
   });
-  join_callers();
-  if (work_.size() > max_configs) {
-    std::stable_sort(work_.begin(), work_.end(),
-                     [&](const Config& a, const Config& b) { return need(a) < need(b); });
-    work_.resize(max_configs);
-  }
-  return work_.empty() && !complete ? dead : intern(complete);
+  join_callers(work_);
+  if (work_.size() > max_configs) keep_shortest();
+  if (work_.empty() && !complete) return dead;
+  meter_.keep(match_cost::config * int64_t(1 + work_.size()));
+  return intern(complete);
+}
+
+void Space::keep_shortest() {
+  meter_.keep(match_cost::sort * int64_t(work_.size()));
+  std::vector<std::pair<int32_t, int32_t>> order;  // need, place
+  for (const Config& config : work_) order.emplace_back(need(config), int32_t(order.size()));
+  std::sort(order.begin(), order.end());
+  order.resize(max_configs);
+  std::vector<Config> shortest;
+  for (const auto& [tokens, place] : order) shortest.push_back(work_[place]);
+  work_ = std::move(shortest);
 }
 
 int32_t Space::intern(bool complete) {
@@ -273,6 +325,15 @@ int32_t Space::intern(bool complete) {
     sets_.push_back(set);
   }
   return at->second;
+}
+
+void Space::forget() {
+  rows_.clear();
+  for (Set& set : sets_) set.row = -1;
+  std::fill(resumed_.begin() + open_bottom + 1, resumed_.end(), unknown);
+  returns_.clear();
+  for (size_t frame = open_bottom + 1; frame < frames_.size(); ++frame)
+    frames_[frame].returns_begin = -1;
 }
 
 int32_t Space::carry(const Space& other, int32_t set) {

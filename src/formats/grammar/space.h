@@ -9,6 +9,7 @@
 
 #include "formats/grammar/automaton.h"
 #include "formats/grammar/min_tokens.h"
+#include "formats/grammar/place_index.h"
 
 namespace deepseek::grammar {
 
@@ -54,8 +55,9 @@ class Space {
     bool alive() const { return complete || need < Need::never; }
   };
 
-  /// All arguments must outlive this.
-  Space(const Automaton& automaton, const std::vector<Need>& needs, const Spelling& spelling);
+  /// All arguments must outlive this. Every step may throw as MatchMeter; it can be asked again.
+  Space(const Automaton& automaton, const std::vector<Need>& needs, const Spelling& spelling,
+        MatchMeter& meter);
 
   int32_t start();
   /// The state alone, not what it calls, in the bottom frame that is open.
@@ -68,6 +70,8 @@ class Space {
   /// The same, remembered: for sets that many steps are asked of.
   int32_t remembered_step(int32_t set, uint8_t byte);
   int32_t step_symbol(int32_t set, int32_t token);
+  /// Drops what steps and ends are known to lead to; sets and frames keep their numbers.
+  void forget();
   /// The same set in this space.
   int32_t carry(const Space& other, int32_t set);
 
@@ -100,10 +104,14 @@ class Space {
   /// Where reading goes on when the rule called with this frame ends: one configuration for each
   /// target. None at the bottom. Valid until the next call.
   std::span<const Config> returns(int32_t frame);
-  /// Makes one of the configurations in `work_` that differ in their callers alone.
-  void join_callers();
+  /// Makes one of the configurations that differ in their callers alone, at the first one's place.
+  void join_callers(std::vector<Config>& configs);
+  /// Adds to `work_` what is not in it yet.
+  void add_work(const Config& config);
   int32_t reach(const Config& config) const;
   int32_t advance(std::span<const Config> from, uint8_t byte);
+  /// Cuts `work_` to the configurations that are shortest to complete.
+  void keep_shortest();
   /// The set that `work_` and the calls and ends reachable from it make, or dead.
   int32_t close();
   int32_t intern(bool complete);
@@ -121,7 +129,11 @@ class Space {
   std::vector<Config> configs_;
   std::unordered_map<std::vector<int32_t>, int32_t, HashInts> set_numbers_;
   std::vector<std::array<int32_t, 256>> rows_;
-  std::vector<Config> work_;
+  MatchMeter& meter_;
+  std::vector<Config> work_, ends_;
+  PlaceIndex met_, groups_;
+  size_t indexed_ = 0;                               // how many of `work_` are in `met_`
+  std::vector<std::pair<int32_t, int32_t>> joined_;  // place of the first, another's frame
   std::vector<int32_t> callers_, key_;
 };
 

@@ -34,7 +34,11 @@ grammar::Constraint ModelHost::constraint(const grammar::Grammar& grammar) {
     }
     vocabulary = vocabulary_;
   }
-  return grammar::Constraint(grammar, vocabulary);
+  grammar::Constraint constraint(grammar, vocabulary);
+  // What is too costly at once is refused before a reply begins, and the scheduler finds the mask.
+  std::vector<uint64_t> mask(static_cast<size_t>(vocabulary->mask_words()));
+  grammar::Matcher(constraint).fill_mask(mask);
+  return constraint;
 }
 
 }  // namespace deepseek::serve

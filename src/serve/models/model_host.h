@@ -30,7 +30,8 @@ class ModelHost {
   /// being taken apart.
   int64_t least_tokens(size_t bytes) const;
 
-  /// A grammar for this vocabulary; the vocabulary's trie is built at the first call.
+  /// A grammar for this vocabulary, with its first mask; the vocabulary's trie is built at the
+  /// first call. Throws as Constraint and as Matcher::fill_mask.
   grammar::Constraint constraint(const grammar::Grammar& grammar);
 
  private:
