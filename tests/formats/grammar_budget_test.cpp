@@ -17,8 +17,7 @@ uint64_t digest_of_masks(const SmallVocabulary& small, const Constraint& constra
     constexpr int64_t budget = 50;
     for (int64_t used = 0; used < budget && !matcher.is_finished(); ++used) {
       matcher.fill_mask(mask, seed % 2 == 0 ? grammar::unlimited : budget - used);
-      for (const uint64_t word : mask)
-        digest = (digest ^ word) * 0x100000001B3 ^ digest >> 29;
+      for (const uint64_t word : mask) digest = (digest ^ word) * 0x100000001B3 ^ digest >> 29;
       std::vector<int32_t> allowed = tokens_of(mask);
       if (allowed.size() > 1)
         std::erase_if(allowed, [&](int32_t t) { return t == small.end || t == small.other_end; });
@@ -76,8 +75,10 @@ TEST(GrammarBudget, MasksOfOrdinaryGrammarsAreTheseVeryOnes) {
       {"tools", b.free_text(sections), 18397144476578158841u},
       {"json gbnf", b.gbnf(json_gbnf), 5690167234616743799u},
       {"program", b.gbnf(program_gbnf), 4900045734540869954u},
-      {"palindrome", b.gbnf("root ::= [a-z] root [a-z] | \"1\" root \"1\" | [a-z] | \"\""), 7321273444139742038u},
-      {"two inside", b.gbnf("root ::= \"a\" root root \"b\" | \"a\" root \"a\" | \"\""), 8360137449345349210u},
+      {"palindrome", b.gbnf("root ::= [a-z] root [a-z] | \"1\" root \"1\" | [a-z] | \"\""),
+       7321273444139742038u},
+      {"two inside", b.gbnf("root ::= \"a\" root root \"b\" | \"a\" root \"a\" | \"\""),
+       8360137449345349210u},
       {"three ways", b.gbnf(ambiguous(3)), 8912698124997423073u},
   };
   for (const auto& [name, root, expected] : languages) {
@@ -191,8 +192,11 @@ TEST(GrammarBudget, AnAcceptThatIsRefusedChangesNothing) {
     ++accepted;
   };
   for (int i = 0; i < 2; ++i)
-    expect_refusal([&] { while (accepted < 500) accept(); }, ErrorKind::invalid_input,
-                   {"1000 steps", "mask steps"});
+    expect_refusal(
+        [&] {
+          while (accepted < 500) accept();
+        },
+        ErrorKind::invalid_input, {"1000 steps", "mask steps"});
   EXPECT_LT(accepted, 500);
   expect_refusal([&] { matcher.accept_text("aa"); }, ErrorKind::invalid_input, {"mask steps"});
   expect_refusal([&] { matcher.allows('a'); }, ErrorKind::invalid_input, {"mask steps"});

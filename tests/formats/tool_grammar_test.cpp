@@ -14,9 +14,11 @@ using nlohmann::ordered_json;
 
 /// A call in DeepSeek-V3.2's form, with one parameter.
 std::string call(const std::string& text, bool quoted) {
-  return concat("<｜DSML｜function_calls>\n<｜DSML｜invoke name=\"f\">\n<｜DSML｜parameter name=\"p\" string=\"",
-                quoted ? "true" : "false", "\">", text,
-                "</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜function_calls>");
+  return concat(
+      "<｜DSML｜function_calls>\n<｜DSML｜invoke name=\"f\">\n<｜DSML｜parameter name=\"p\" "
+      "string=\"",
+      quoted ? "true" : "false", "\">", text,
+      "</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜function_calls>");
 }
 
 grammar::Grammar bound(const ordered_json& property, const ordered_json& defs = nullptr) {
@@ -24,9 +26,8 @@ grammar::Grammar bound(const ordered_json& property, const ordered_json& defs = 
       {"type", "object"}, {"properties", {{"p", property}}}, {"required", {"p"}}};
   if (!defs.is_null()) parameters["$defs"] = defs;
   grammar::Builder builder;
-  return builder.build(tool_replies(builder, *find_tool_form("deepseek-v3.2"),
-                                    {{"f", parameters}}, {.required = true, .many = false},
-                                    testing::tiny_tokenizer()));
+  return builder.build(tool_replies(builder, *find_tool_form("deepseek-v3.2"), {{"f", parameters}},
+                                    {.required = true, .many = false}, testing::tiny_tokenizer()));
 }
 
 TEST(ToolGrammar, ReferencesOfAParameterLeadIntoTheWholeSchema) {
@@ -41,7 +42,8 @@ TEST(ToolGrammar, ReferencesOfAParameterLeadIntoTheWholeSchema) {
 TEST(ToolGrammar, TextParametersKeepToTheirKeywords) {
   const grammar::Grammar pattern = bound({{"type", "string"}, {"pattern", "^ab"}});
   EXPECT_TRUE(pattern.matches(call("ab", true)));
-  EXPECT_TRUE(pattern.matches(call("ab \"and\" more", true))) << "a pattern is found, not the whole";
+  EXPECT_TRUE(pattern.matches(call("ab \"and\" more", true)))
+      << "a pattern is found, not the whole";
   EXPECT_FALSE(pattern.matches(call("xab", true)));
   EXPECT_FALSE(pattern.matches(call("ab</｜DSML｜parameter>x", true)));
   const grammar::Grammar length = bound({{"type", "string"}, {"minLength", 2}, {"maxLength", 3}});
@@ -58,10 +60,16 @@ TEST(ToolGrammar, TextParametersKeepToTheirKeywords) {
 }
 
 TEST(ToolGrammar, WhatIsNoSchemaOfATextIsRefused) {
-  testing::expect_refusal([] { bound({{"type", "string"}, {"pattern", 5}}); },
-                          ErrorKind::invalid_input, {"pattern", "a string"});
-  testing::expect_refusal([] { bound({{"type", "string"}, {"enum", "x"}}); },
-                          ErrorKind::invalid_input, {"enum", "a list"});
+  testing::expect_refusal(
+      [] {
+        bound({{"type", "string"}, {"pattern", 5}});
+      },
+      ErrorKind::invalid_input, {"pattern", "a string"});
+  testing::expect_refusal(
+      [] {
+        bound({{"type", "string"}, {"enum", "x"}});
+      },
+      ErrorKind::invalid_input, {"enum", "a list"});
 }
 
 }  // namespace

@@ -146,7 +146,8 @@ void add_page_chat_routes(Router& router, const std::shared_ptr<Page>& page) {
       {.body_limit_bytes = message_bytes,
        .summary = "Adds a message below its parent",
        .request_schema = "PageMessage"});
-  add("GET", "/web/search", search_chats, {.summary = "Messages and titles that hold all words"});
+  add("GET", "/web/search", search_chats,
+      {.heavy = true, .summary = "Messages and titles that hold all words"});
 }
 
 }  // namespace deepseek::serve

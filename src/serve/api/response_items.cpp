@@ -140,7 +140,9 @@ void ResponseItems::add_reasoning(const ordered_json& item, const std::string& w
       for (size_t i = 0; i < parts->size(); ++i)
         text += needed_text((*parts)[i], "text", concat(where, ".", name, "[", i, "]"));
   ordered_json& message = assistant(where);
-  message["reasoning_content"] = message.value("reasoning_content", "") + text;
+  ordered_json& reasoning = message["reasoning_content"];
+  if (!reasoning.is_string()) reasoning = "";
+  reasoning.get_ref<std::string&>() += text;
 }
 
 void ResponseItems::add(const ordered_json& item, const std::string& where) {

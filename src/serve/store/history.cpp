@@ -51,13 +51,17 @@ void remove_one(Connection& connection, const std::string& id) {
 
 std::string storable_text(const std::string& text) {
   std::string stored = replace_invalid_utf8(text);
-  for (size_t at = stored.find('\0'); at != stored.npos; at = stored.find('\0', at))
-    stored.replace(at, 1, "\uFFFD");
-  return stored;
+  if (stored.find('\0') == stored.npos) return stored;
+  std::string readable;
+  for (const char c : stored) c == '\0' ? readable += "\uFFFD" : readable += c;
+  return readable;
 }
 
-History::History(Database& database, Clock clock, const HistoryLimits& limits)
-    : database_(database), clock_(std::move(clock)), limits_(limits) {}
+History::History(Database& database, Clock clock, const HistoryLimits& limits, Database* searches)
+    : database_(database),
+      searches_(searches ? *searches : database),
+      clock_(std::move(clock)),
+      limits_(limits) {}
 
 /// Counts bytes that a conversation has more.
 void History::grow(Connection& connection, const std::string& key_id,
@@ -254,7 +258,7 @@ std::vector<SearchHit> History::search(const std::string& key_id, const std::str
       "conversations c ON c.id = m.conversation_id WHERE c.key_id = ?";
   sql += word_conditions(words, "m.content", "m.number", dialect, parameters);
   parameters.emplace_back(limit);
-  const Rows found = database_.read([&](Connection& connection) {
+  const Rows found = searches_.read([&](Connection& connection) {
     return connection.query(sql + " ORDER BY m.number DESC LIMIT ?", parameters);
   });
   std::vector<SearchHit> hits;
@@ -266,7 +270,7 @@ std::vector<SearchHit> History::search(const std::string& key_id, const std::str
   sql = "SELECT id, title, created_at_ms FROM conversations WHERE key_id = ?";
   sql += word_conditions(words, "title", "", dialect, parameters);
   parameters.emplace_back(limit - int64_t(hits.size()));
-  const Rows titles = database_.read([&](Connection& connection) {
+  const Rows titles = searches_.read([&](Connection& connection) {
     return connection.query(sql + " ORDER BY updated_at_ms DESC LIMIT ?", parameters);
   });
   for (const Row& row : titles)

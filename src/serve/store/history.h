@@ -45,8 +45,9 @@ std::string storable_text(const std::string& text);
 /// Chats of the web page, per key. Text is searched for any part of it, in any script.
 class History {
  public:
+  /// `searches`: another session of the same store, for search(); null: `database`.
   explicit History(Database& database, Clock clock = system_clock_ms,
-                   const HistoryLimits& limits = {});
+                   const HistoryLimits& limits = {}, Database* searches = nullptr);
 
   /// Throws out_of_memory, as change, add and rewrite do, when the key's chats are too many or too
   /// large.
@@ -82,6 +83,7 @@ class History {
             int64_t bytes) const;
 
   Database& database_;
+  Database& searches_;
   Clock clock_;
   HistoryLimits limits_;
 };

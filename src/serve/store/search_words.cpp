@@ -9,7 +9,7 @@
 namespace deepseek::store {
 namespace {
 
-constexpr size_t most_words = 8, longest_word_bytes = 200, excerpt_bytes = 160;
+constexpr size_t most_words = 8, longest_word_bytes = 64, excerpt_bytes = 160;
 
 bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 

@@ -9,7 +9,8 @@
 
 namespace deepseek::store {
 
-/// The words between blanks, at most eight; NUL and invalid UTF-8 are left out.
+/// The words between blanks, at most eight, of each the first 64 bytes; NUL and invalid UTF-8 are
+/// left out.
 std::vector<std::string> search_words(std::string_view query);
 
 /// " AND …" for each word that `column` must hold, its parameters appended. Where `index_row` names

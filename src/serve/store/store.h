@@ -23,6 +23,7 @@ struct Store {
   explicit Store(const StoreLocation& location, std::shared_ptr<const PriceList> price_list = {},
                  const Clock& clock = system_clock_ms)
       : database(location),
+        searches(location),
         owner(database, clock),
         keys(database, clock),
         balances(database, clock),
@@ -33,7 +34,7 @@ struct Store {
         files(database, location.data_path, clock),
         batches(database, owner, clock),
         responses(database, clock),
-        history(database, clock) {}
+        history(database, clock, {}, &searches) {}
 
   /// Drops what is too old or too much. Call it every minute or so.
   void tidy() {
@@ -43,6 +44,7 @@ struct Store {
   }
 
   Database database;
+  Database searches;  // a session of their own: they may take long
   Owner owner;
   Keys keys;
   Balances balances;
