@@ -365,7 +365,7 @@ TEST(GrammarSchema, BombsAreRefused) {
 
 TEST(GrammarSchema, PointersInMessagesStayShort) {
   std::string schema = R"({"type": "strnig"})";
-  for (int i = 0; i < 90; ++i)
+  for (int i = 0; i < 45; ++i)
     schema =
         concat(R"({"properties": {")", std::string(1000, char('a' + i % 26)), "\": ", schema, "}}");
   try {
@@ -373,7 +373,7 @@ TEST(GrammarSchema, PointersInMessagesStayShort) {
     ADD_FAILURE() << "accepted";
   } catch (const Error& error) {
     EXPECT_LT(std::string_view(error.what()).size(), 1000U);
-    EXPECT_NE(std::string_view(error.what()).find("/type"), std::string_view::npos);
+    EXPECT_NE(std::string_view(error.what()).find("/type"), std::string_view::npos) << error.what();
   }
 }
 

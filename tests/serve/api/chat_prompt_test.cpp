@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "serve/http/request_error.h"
 #include "tests/cli/tiny_model.h"
 #include "tests/support/temporary_folder.h"
 
@@ -86,8 +87,9 @@ TEST_F(ChatPromptTest, ArgumentsNestedTooDeepStayText) {
     return chat_prompt(qwen, called).text;
   };
   EXPECT_NE(rendered("{\"a\": [1]}").find("{\"a\": [1]}"), std::string::npos);
-  const std::string deep(1'000'000, '[');
+  const std::string deep(300, '[');
   EXPECT_NE(rendered(deep).find(deep), std::string::npos);
+  EXPECT_THROW(rendered(std::string(1'000'000, '[')), RequestError) << "too long for the context";
 }
 
 }  // namespace
