@@ -129,7 +129,8 @@ ChatAnswer start_chat(const ApiContext& context, const HttpRequest& http, ModelH
   GenerateRequest request = std::move(job.request);
   request.prompt = std::move(prompt.tokens);
   if (bound) {
-    const grammar::Constraint constraint = host.constraint(*bound);
+    const grammar::Constraint constraint =
+        constraint_of(host, *bound, job.bound ? job.bound->param : "tools");
     for (ChoiceRequest& choice : request.choices)
       choice.constraint = std::make_shared<GrammarConstraint>(constraint);
   }

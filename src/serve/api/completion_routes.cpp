@@ -369,7 +369,7 @@ void complete(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
   request.tenant = tenant(http);
   const std::optional<OutputBound> bound = output_bound(http.body);
   std::optional<grammar::Constraint> constraint;
-  if (bound) constraint = host->constraint(bound->compile());
+  if (bound) constraint = constraint_of(*host, bound->compile(), bound->param);
 
   std::vector<std::vector<int32_t>> all = prompts(*host, body);
   if (request.prompt_logprobs) check_echoed_scores(all, n, request.top_prompt_logprobs);

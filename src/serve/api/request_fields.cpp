@@ -132,6 +132,11 @@ grammar::Grammar OutputBound::compile() const {
   });
 }
 
+grammar::Constraint constraint_of(ModelHost& host, const grammar::Grammar& grammar,
+                                  const std::string& param) {
+  return blamed_on(param, [&] { return host.constraint(grammar); });
+}
+
 OutputBound schema_bound(const std::string& param, const ordered_json& schema) {
   return {param, [schema](grammar::Builder& b) {
             if (schema.is_string()) return b.json_schema_text(schema.get<std::string>());

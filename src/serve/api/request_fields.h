@@ -31,6 +31,11 @@ struct OutputBound {
   grammar::Grammar compile() const;
 };
 
+/// `grammar` for the host's vocabulary. Throws RequestError 422 with `param` when it cannot be
+/// followed at a bearable cost.
+grammar::Constraint constraint_of(ModelHost& host, const grammar::Grammar& grammar,
+                                  const std::string& param);
+
 /// What output is bound to: response_format, or one of guided_json, guided_regex, guided_choice and
 /// guided_grammar. Nothing when it is free. `text` is the body's, where members keep their order.
 /// Throws RequestError 400 and 422 with `param`.

@@ -117,6 +117,20 @@ TEST_F(Ends, WhatDemandsTheImpossibleIsRefused) {
     expect_refused(chat_path, chat(wrong), 400, {wrong.begin().key()});
 }
 
+TEST_F(Ends, AGrammarThatCostsTooMuchIsRefusedBeforehand) {
+  start();
+  std::string grammar = "root ::= s\ns ::= x0", rules;
+  for (int i = 0; i < 400; ++i) {
+    if (i > 0) grammar += concat(" | x", i);
+    rules += concat("\nx", i, " ::= [a-zA-Z ,.] s [a-z ] | [a-z ]");
+  }
+  const json body = chat({{"guided_grammar", grammar + rules}});
+  expect_refused(chat_path, body, 422, {"guided_grammar", "budget: mask steps"});
+  json completion = body;
+  completion["prompt"] = "he";
+  expect_refused("/v1/completions", completion, 422, {"guided_grammar", "budget: mask steps"});
+}
+
 TEST_F(Ends, StreamsTellUsageAndTimesAsTheyAreAskedTo) {
   start();
   json body = chat({{"max_tokens", 4}, {"stream", true}, {"timings", true}});
