@@ -11,7 +11,7 @@ namespace {
 constexpr int32_t unknown = -2;
 // Ambiguous grammars may be read in many ways at once. Beyond these numbers the ways that are
 // longest to complete are forgotten: what remains is still right, and can still be completed. Joins
-// keep the number to states times depths, so that few_configs grammars ever come near.
+// keep the number to states times depths, so that few grammars ever come near.
 constexpr size_t max_configs = 1024, max_work = 4096;
 // Up to here a list is searched faster than an index.
 constexpr size_t few_configs = 12;
