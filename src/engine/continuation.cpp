@@ -90,19 +90,19 @@ std::optional<int32_t> Continuation::forced_token() {
 }
 
 int32_t Continuation::draw(std::span<const float> logits, int64_t position) {
-  const bool no_end = !options_.end_tokens.empty() &&
-                      (static_cast<int64_t>(tokens_.size()) < options_.min_tokens ||
-                       (options_.constraint != nullptr && (thinking_ || options_.avoid_end)));
-  if (!constrained() && !no_end) return sampler_.sample(logits, position);
+  const bool no_end = static_cast<int64_t>(tokens_.size()) < options_.min_tokens ||
+                      (options_.constraint != nullptr && thinking_);
+  const std::set<int32_t>& barred = no_end ? options_.end_tokens : options_.avoided_end;
+  if (!constrained() && barred.empty()) return sampler_.sample(logits, position);
   mask_.resize(static_cast<size_t>(vocab_ + 63) / 64);
   if (constrained())
     options_.constraint->fill_mask(mask_, remaining());
   else
     std::fill(mask_.begin(), mask_.end(), ~uint64_t{0});
   if (vocab_ % 64 != 0) mask_.back() &= (uint64_t{1} << (vocab_ % 64)) - 1;
-  if (no_end) {
+  if (!barred.empty()) {
     std::vector<int32_t> cleared;
-    for (const int32_t token : options_.end_tokens) {
+    for (const int32_t token : barred) {
       uint64_t& word = mask_[static_cast<size_t>(token) / 64];
       const uint64_t bit = uint64_t{1} << (token % 64);
       if ((word & bit) != 0) cleared.push_back(token);

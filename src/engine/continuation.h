@@ -38,8 +38,8 @@ struct ContinuationOptions {
   int64_t max_tokens = 0;  // at least 0
   int64_t min_tokens = 0;
   StopStrings stop;
-  std::set<int32_t> end_tokens;  // end the answer, are no part of it
-  bool avoid_end = false;        // no end token while the constraint allows another
+  std::set<int32_t> end_tokens;   // end the answer, are no part of it
+  std::set<int32_t> avoided_end;  // of them, those that come only where a constraint has no other
   bool logprobs = false;
   int64_t top_logprobs = 0;
 };

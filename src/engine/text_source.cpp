@@ -12,9 +12,11 @@ std::string TextSource::chat_template() const {
 
 namespace {
 
-/// Refuses ids that the model has no embedding for. Fewer are usual: embeddings are padded.
+/// Refuses words that the model has no embedding for. Fewer are usual: embeddings are padded. A
+/// special token too many is one of training, such as of padding, that no text of a model has.
 void check_vocabulary(const Tokenizer& tokenizer, int64_t vocab_size) {
-  const int64_t last = tokenizer.vocab_size() - 1;
+  int64_t last = tokenizer.vocab_size() - 1;
+  while (last >= vocab_size && tokenizer.is_special(static_cast<int32_t>(last))) --last;
   if (last < vocab_size) return;
   fail(ErrorKind::bad_file, tokenizer.name(), ": token \"",
        printable(tokenizer.token_piece(static_cast<int32_t>(last))),

@@ -203,24 +203,30 @@ std::vector<HubSnapshot> HubCache::models() const {
   for (const fs::path& folder : entries(root_)) {
     const auto repo = repo_of_folder(folder.filename().string());
     if (!repo) continue;
-    if (const auto current = find(*repo)) {
-      found.push_back(*current);
-      continue;
+    try {
+      if (auto model = newest(*repo, folder)) found.push_back(*std::move(model));
+    } catch (const Error& error) {  // another user's, in a cache that is shared
+      if (error.kind() != ErrorKind::bad_file) throw;
     }
-    std::vector<fs::path> snapshots = entries(folder / "snapshots");
-    if (snapshots.empty()) {
-      const uint64_t unfinished = unfinished_bytes_of(folder);
-      if (unfinished > 0) found.push_back({*repo, "", folder, {}, unfinished});
-      continue;
-    }
-    const auto newest = std::max_element(
-        snapshots.begin(), snapshots.end(), [](const fs::path& a, const fs::path& b) {
-          std::error_code ignored;
-          return fs::last_write_time(a, ignored) < fs::last_write_time(b, ignored);
-        });
-    found.push_back(read_snapshot(*repo, *newest));
   }
   return found;
+}
+
+std::optional<HubSnapshot> HubCache::newest(const std::string& repo,
+                                            const std::filesystem::path& folder) const {
+  if (auto current = find(repo, "")) return current;
+  const std::vector<fs::path> snapshots = entries(folder / "snapshots");
+  if (snapshots.empty()) {
+    const uint64_t unfinished = unfinished_bytes_of(folder);
+    if (unfinished == 0) return std::nullopt;
+    return HubSnapshot{repo, "", folder, {}, unfinished};
+  }
+  return read_snapshot(repo, *std::max_element(snapshots.begin(), snapshots.end(),
+                                               [](const fs::path& a, const fs::path& b) {
+                                                 std::error_code ignored;
+                                                 return fs::last_write_time(a, ignored) <
+                                                        fs::last_write_time(b, ignored);
+                                               }));
 }
 
 std::optional<HubSnapshot> HubCache::find(const std::string& repo, std::string revision) const {

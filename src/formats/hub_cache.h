@@ -65,6 +65,9 @@ class HubCache {
 
  private:
   HubSnapshot read_snapshot(const std::string& repo, const std::filesystem::path& folder) const;
+  /// The default branch's snapshot, or the latest there is.
+  std::optional<HubSnapshot> newest(const std::string& repo,
+                                    const std::filesystem::path& folder) const;
   std::filesystem::path root_;
 };
 

@@ -2,6 +2,8 @@
 // run, generate, perplexity, bench, convert and show on a tiny model of random weights.
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "cli/reasoning.h"
 #include "core/json.h"
 #include "tests/cli/run_deepseek.h"
@@ -120,11 +122,21 @@ TEST_F(TinyModel, ATokenizerOfAnotherModelIsRefused) {
   for (const char* verb : {"run", "generate"}) {
     const Outcome outcome = run({verb, model}, "x");
     EXPECT_EQ(outcome.exit_code, 3);
-    EXPECT_NE(outcome.error.find("model/tokenizer.json: token \"</s>\": expected an id below the "
-                                 "model's vocab_size 100, got 260; the tokenizer is of another"),
+    EXPECT_NE(outcome.error.find("model/tokenizer.json: token \"<tool>\": expected an id below the "
+                                 "model's vocab_size 100, got 259; the tokenizer is of another"),
               std::string::npos)
         << outcome.error;
   }
+}
+
+TEST_F(TinyModel, ASpecialTokenOfTrainingWithoutAnEmbeddingIsNoHindrance) {
+  const auto file = folder.path() / "model/tokenizer.json";
+  json tokenizer = json::parse(std::ifstream(file));
+  json padding = tokenizer["added_tokens"][0];
+  padding.update({{"id", 100}, {"content", "[PAD]"}, {"special", true}});
+  tokenizer["added_tokens"].push_back(padding);
+  folder.write("model/tokenizer.json", tokenizer.dump());
+  EXPECT_EQ(run({"generate", model, "--prompt", "he", "--max-tokens", "3"}).exit_code, 0);
 }
 
 TEST_F(TinyModel, GenerateContinuesAPromptAndTellsLogprobs) {

@@ -102,7 +102,7 @@ TEST(Continuation, TheConstraintChoosesAmongWhatItAllows) {
 
 TEST(Continuation, AnEndThatIsAvoidedComesWhereNothingElseIsAllowed) {
   ContinuationOptions options = greedy(4);
-  options.avoid_end = true;
+  options.avoided_end = options.end_tokens;
   options.constraint = std::make_shared<EveryThird>(1);  // the end token's
   Continuation answer(options, nullptr, vocab);
   EXPECT_EQ(follow(answer, {end_token, end_token, end_token, end_token}),

@@ -56,6 +56,12 @@ TEST(ToolGrammar, TextParametersKeepToTheirKeywords) {
   const grammar::Grammar words = bound({{"type", "string"}, {"enum", {"a b", "c"}}});
   EXPECT_TRUE(words.matches(call("a b", true)));
   EXPECT_FALSE(words.matches(call("b", true)));
+  const grammar::Grammar either =
+      bound({{"type", "string"}, {"oneOf", {{{"const", "a"}}, {{"pattern", "^b+$"}}}}});
+  EXPECT_TRUE(either.matches(call("a", true)));
+  EXPECT_TRUE(either.matches(call("bb", true)));
+  EXPECT_FALSE(either.matches(call("c", true)));
+  EXPECT_TRUE(bound({{"type", "string"}, {"maxLength", 100'000}}).matches(call("long", true)));
   EXPECT_TRUE(bound({{"type", "string"}}).matches(call("anything\nat all", true)));
 }
 

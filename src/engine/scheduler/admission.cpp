@@ -131,7 +131,13 @@ bool Scheduler::Worker::start(Run& run) {
   Job& job = *run.job;
   run.sequence = engine_.add();
   run.kept_pages = 0;
-  const int64_t cached = append_cached(run);
+  int64_t cached = 0;
+  try {
+    cached = append_cached(run);
+  } catch (...) {
+    engine_.drop(run.sequence);
+    throw;
+  }
   if (!fits(run)) {
     engine_.drop(run.sequence);
     run.kept_pages = 0;
@@ -167,13 +173,19 @@ bool Scheduler::Worker::start(Run& run) {
 bool Scheduler::Worker::start_loading(Run& run, int64_t first_page, int64_t pages) {
   if (!cache_->reclaim(pages)) return false;
   Load& load = loads_.emplace_back();
-  load.run = &run;
   std::vector<std::byte*> destinations;
-  for (int64_t i = 0; i < pages; ++i) {
-    load.keys.push_back(key_of(run, first_page + i));
-    load.pages.push_back(*engine_.pool().allocate());
-    destinations.push_back(engine_.pool().data(load.pages.back()));
+  try {
+    for (int64_t i = 0; i < pages; ++i) {
+      load.keys.push_back(key_of(run, first_page + i));
+      load.pages.push_back(*engine_.pool().allocate());
+      destinations.push_back(engine_.pool().data(load.pages.back()));
+    }
+  } catch (...) {
+    for (const PagePool::PageId page : load.pages) engine_.pool().release(page);
+    loads_.pop_back();
+    throw;
   }
+  load.run = &run;
   run.stage = Run::Stage::loading;
   disk_->read(load.keys, std::move(destinations), [this, &load](int64_t good) {
     {

@@ -103,7 +103,8 @@ std::variant<Ticket, Busy> Scheduler::Worker::submit(GenerateRequest request) {
     // Bound text ends where its grammar does, so that there the model's end tokens stay what they
     // are.
     if (!what.ignore_end || how.constraint != nullptr) how.end_tokens = model_.end_tokens;
-    how.avoid_end = what.ignore_end;
+    if (what.ignore_end) how.avoided_end = how.end_tokens;
+    for (const int32_t token : what.stop_tokens) how.avoided_end.erase(token);
     how.end_tokens.insert(what.stop_tokens.begin(), what.stop_tokens.end());
     how.logprobs = what.logprobs;
     how.top_logprobs = what.top_logprobs;

@@ -83,6 +83,7 @@ void Scheduler::Worker::loop() {
     } catch (const std::exception& error) {  // such as no memory: what was under way is lost
       const Error why(ErrorKind::internal, error.what());
       while (!jobs_.empty()) end_job(*jobs_.begin()->second, FinishReason::error, why);
+      publish();
     }
     if (stop_) return;
     engine_.rest();

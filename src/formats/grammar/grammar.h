@@ -172,7 +172,8 @@ class Builder {
   /// The same of `part`, a schema whose references lead into `root`.
   Node json_schema_part(const nlohmann::ordered_json& root, const nlohmann::ordered_json& part,
                         JsonSpacing spacing = JsonSpacing::optional);
-  /// The strings that `part` allows, as they are and not as JSON writes them; nothing: any.
+  /// The strings that `part` allows, as they are and not as JSON writes them; nothing: any. Lengths
+  /// of more than 256 characters are not counted.
   std::optional<Node> schema_texts(const nlohmann::ordered_json& root,
                                    const nlohmann::ordered_json& part);
   /// Texts that the whole expression matches. The syntax is in regex_parser.h.
@@ -206,9 +207,10 @@ void check_strict_schema(const nlohmann::ordered_json& schema);
 class Vocabulary {
  public:
   /// Special tokens never match text, nor do ids without text. `end_tokens` are allowed exactly
-  /// where a sentence may end.
+  /// where a sentence may end. Ids from `most` on, which the model has no logits for, are left out.
   static std::shared_ptr<const Vocabulary> from_tokenizer(const Tokenizer& tokenizer,
-                                                          std::span<const int32_t> end_tokens);
+                                                          std::span<const int32_t> end_tokens,
+                                                          int64_t most = unlimited);
   /// texts[id] are the bytes of token id; empty: never matches text (special).
   static std::shared_ptr<const Vocabulary> from_texts(std::span<const std::string> texts,
                                                       std::span<const int32_t> end_tokens);

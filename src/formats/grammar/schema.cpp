@@ -199,12 +199,22 @@ Node SchemaCompiler::string(const SchemaFacets& facets) {
   return is_nothing(content) ? content : writer_.quoted(content);
 }
 
-std::optional<Node> SchemaCompiler::texts(const ordered_json& part) {
-  const SchemaFacets facets = gather_facets({{{&part, "#"}}, {}}, root_, builder_.parts().meter);
-  if (!facets.alternatives.empty())
-    fail(ErrorKind::unsupported, "JSON schema: ", printable(facets.alternatives[0].pointer),
-         ": alternatives of a string cannot be enforced here; say them by enum or pattern");
+std::optional<Node> SchemaCompiler::texts(const Conjunction& conjunction) {
+  SchemaFacets facets = gather_facets(conjunction, root_, builder_.parts().meter);
   if (!facets.possible) return nothing();
+  if (!facets.alternatives.empty()) {
+    const SchemaPlace& list = facets.alternatives[0];
+    std::vector<Node> options;
+    for (size_t i = 0; i < list.schema->size(); ++i) {
+      Conjunction branch = conjunction;
+      branch.decided.insert(list.schema);
+      branch.places.push_back(list.at(i));
+      const std::optional<Node> option = texts(branch);
+      if (!option) return std::nullopt;
+      options.push_back(*option);
+    }
+    return choice(options);
+  }
   if (facets.values) {
     std::vector<std::string> list;
     TextTest test;
@@ -212,6 +222,10 @@ std::optional<Node> SchemaCompiler::texts(const ordered_json& part) {
       if (value.is_string() && admits(facets, value, test)) list.push_back(value);
     return list.empty() ? nothing() : builder_.literals(list);
   }
+  // Counting that many characters would take as many states.
+  constexpr int64_t countable = 256;
+  if (facets.min_length > countable) facets.min_length = 0;
+  if (facets.max_length > countable) facets.max_length = unlimited;
   if (!restricts_strings(facets)) return std::nullopt;
   return string_content(facets, [this](const CharSet& set) { return builder_.parts().chars(set); });
 }
@@ -302,7 +316,7 @@ Node Builder::json_schema(const ordered_json& schema, JsonSpacing spacing) {
 }
 
 std::optional<Node> Builder::schema_texts(const ordered_json& root, const ordered_json& part) {
-  return SchemaCompiler(*this, root, JsonSpacing::optional).texts(part);
+  return SchemaCompiler(*this, root, JsonSpacing::optional).texts({{{&part, "#"}}, {}});
 }
 
 Node Builder::json_schema_part(const ordered_json& root, const ordered_json& part,

@@ -88,7 +88,7 @@ class SchemaCompiler {
   /// `part` is a schema whose references lead into the root.
   Node run(const nlohmann::ordered_json& part) { return compile({{{&part, "#"}}, {}}); }
   /// Builder::schema_texts.
-  std::optional<Node> texts(const nlohmann::ordered_json& part);
+  std::optional<Node> texts(const Conjunction& conjunction);
 
  private:
   struct Known {

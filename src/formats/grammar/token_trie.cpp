@@ -130,8 +130,9 @@ int64_t TokenTrie::run_cost(int64_t chars) const {
 }
 
 std::shared_ptr<const Vocabulary> Vocabulary::from_tokenizer(const Tokenizer& tokenizer,
-                                                             std::span<const int32_t> end_tokens) {
-  std::vector<std::string_view> texts(tokenizer.vocab_size());
+                                                             std::span<const int32_t> end_tokens,
+                                                             int64_t most) {
+  std::vector<std::string_view> texts(size_t(std::min(tokenizer.vocab_size(), most)));
   for (int32_t id = 0; id < int32_t(texts.size()); ++id)
     if (!tokenizer.is_special(id)) texts[id] = tokenizer.token_text(id);
   return std::make_shared<TokenTrie>(texts, end_tokens);

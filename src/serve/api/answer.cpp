@@ -159,6 +159,7 @@ void Answer::line(std::string_view json) {
 
 void Answer::finish() {
   settle(200, {{"Content-Type", content_type(format_)}, {"Cache-Control", "no-store"}}, kept_);
+  ended_ = true;
   if (replay_)
     replay_->finish();
   else
@@ -178,6 +179,7 @@ void Answer::reply(HttpReply reply) {
 
 void Answer::fail(const std::exception_ptr& failure) {
   release_key();
+  ended_ = true;
   if (replay_)
     replay_->fail(as_request_error(failure), dialect_, request().request_id);
   else if (stream_)
@@ -191,6 +193,7 @@ RequestError cut_off() {
 }
 
 bool Answer::writable() const {
+  if (ended_) return true;
   if (replay_) return replay_->writable() || replay_->abandoned();
   return !stream_ || stream_->writable() || stream_->closed();
 }

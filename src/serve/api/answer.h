@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -55,8 +56,8 @@ class Answer {
   void fail(const std::exception_ptr& failure);
   void summarise(RequestSummary summary) { exchange_.summarise(std::move(summary)); }
 
-  /// As EventStream's: false while the client has much to read. Always true without a stream, and
-  /// when nobody reads any more.
+  /// As EventStream's: false while the client has much to read. Always true without a stream, after
+  /// its end, and when nobody reads any more.
   bool writable() const;
   void on_writable(std::function<void()> call);
   /// Calls once when nobody waits for the answer any more: the client left, or the server stops.
@@ -85,6 +86,7 @@ class Answer {
   std::mutex mutex_;
   std::string kept_;  // of a stream
   std::optional<Charge> charge_;
+  std::atomic<bool> ended_ = false;  // of a stream: nothing is written any more
   bool over_ = false;
 };
 

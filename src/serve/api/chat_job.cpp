@@ -113,6 +113,7 @@ ChatAnswer start_chat(const ApiContext& context, const HttpRequest& http, ModelH
   const ReplyForm& form = host.reply_form();
   if (job.strict_replay) check_replay(form, job.input);
   const bool calls = !job.input.tools.empty() && job.tool_choice.kind != ToolChoice::Kind::none;
+  const bool must_call = calls && job.tool_choice.kind == ToolChoice::Kind::required;
   const std::optional<grammar::Grammar> bound = reply_grammar(host, job);
 
   if (!job.input.thinking && job.thinking_budget.value_or(0) > 0) job.input.thinking = true;
@@ -130,7 +131,7 @@ ChatAnswer start_chat(const ApiContext& context, const HttpRequest& http, ModelH
   request.prompt = std::move(prompt.tokens);
   if (bound) {
     const grammar::Constraint constraint =
-        constraint_of(host, *bound, job.bound ? job.bound->param : "tools");
+        constraint_of(host, *bound, job.bound && !must_call ? job.bound->param : "tools");
     for (ChoiceRequest& choice : request.choices)
       choice.constraint = std::make_shared<GrammarConstraint>(constraint);
   }

@@ -57,7 +57,10 @@ bool ChatSession::ready() {
   return false;
 }
 
-void ChatSession::failed(const std::exception_ptr& failure) { answer_->fail(failure); }
+void ChatSession::failed(const std::exception_ptr& failure) {
+  if (!answer_->streams()) bill_->settle({}, store::Outcome::failed);
+  answer_->fail(failure);
+}
 
 void ChatSession::event(const TicketEvent& event) {
   if (const auto* queue = std::get_if<QueuePosition>(&event)) {

@@ -171,6 +171,7 @@ class CompletionSession : public ReplySession {
 
   void failed(const std::exception_ptr& failure) override {
     job_->cancel();
+    if (!job_->answer->streams()) job_->bill->settle({}, store::Outcome::failed);
     job_->answer->fail(failure);
   }
 

@@ -91,7 +91,6 @@ void PageAnswer::show(const std::vector<ReplyPart>& parts) {
 }
 
 void PageAnswer::finish(const Finished& end) {
-  over_ = true;
   const bool cancelled = reason_ == FinishReason::cancelled;
   const bool own_limit =
       end.late && is_own_limit(request_, page_->api()->time_limits, *end.late, work_);
@@ -111,6 +110,7 @@ void PageAnswer::finish(const Finished& end) {
     stream_.finish();
   }
   page_->remove(stream_.id());
+  over_ = true;
 }
 
 /// A chat that was deleted meanwhile, or is full, keeps nothing; the answer itself goes on.

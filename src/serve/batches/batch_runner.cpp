@@ -107,10 +107,13 @@ void BatchRunner::claim() {
   while (true) {
     std::map<std::string, int64_t> open;
     for (const Running& one : running_) ++open[one.batch.key_id];
-    const bool full = running_.size() >= options_.open;
+    for (const SetAside& one : set_aside_) ++open[one.batch.key_id];
+    const size_t aside = set_aside_.size();
+    const bool full = running_.size() + aside >= options_.open;
     const auto batch = batches_.claim(open, full ? 0 : options_.open_of_a_key);
     if (!batch) break;
     try_open(*batch);
+    if (set_aside_.size() > aside) break;  // what hinders this one may hinder others
     if (full) end_what_is_done();
   }
   looked_ = steady_clock::now();
@@ -133,9 +136,11 @@ void BatchRunner::try_open(const store::Batch& batch) {
     try {
       open(batch);
     } catch (const Error& failure) {
-      const bool own = failure.kind() == ErrorKind::bad_file ||
-                       failure.kind() == ErrorKind::not_found ||
-                       failure.kind() == ErrorKind::invalid_input;
+      // A file that cannot be opened may be for a moment, while too many are open.
+      const bool late = store::system_clock_ms() >= batch.expires_at_ms;
+      const bool own = failure.kind() == ErrorKind::not_found ||
+                       failure.kind() == ErrorKind::invalid_input ||
+                       (failure.kind() == ErrorKind::bad_file && late);
       if (!own || batch.status == "finalizing") throw;
       if (options_.notice) options_.notice(concat("batches: ", batch.id, ": ", failure.what()));
       // The message may name folders of the server.
@@ -149,8 +154,11 @@ void BatchRunner::try_open(const store::Batch& batch) {
 
 void BatchRunner::refuse(const store::Batch& batch, const ordered_json& errors) {
   if (batch.status == "cancelling") return finish(batch);
-  batches_.move(batch.id, "failed",
-                {.errors = ordered_json{{"object", "list"}, {"data", errors}}.dump()});
+  // Lines that were answered before, and paid, are there all the same.
+  store::BatchEnd end;
+  if (batch.total > 0) end = write_results(batches_, files_, batch);
+  end.errors = ordered_json{{"object", "list"}, {"data", errors}}.dump();
+  batches_.move(batch.id, "failed", end);
 }
 
 void BatchRunner::refuse(const store::Batch& batch, const char* code, const char* message,

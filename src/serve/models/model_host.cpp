@@ -30,7 +30,8 @@ grammar::Constraint ModelHost::constraint(const grammar::Grammar& grammar) {
     if (!vocabulary_) {
       const std::set<int32_t>& ends = model_->end_tokens();
       vocabulary_ = grammar::Vocabulary::from_tokenizer(
-          model_->tokenizer(), std::vector<int32_t>(ends.begin(), ends.end()));
+          model_->tokenizer(), std::vector<int32_t>(ends.begin(), ends.end()),
+          model_->config().vocab_size);
     }
     vocabulary = vocabulary_;
   }
