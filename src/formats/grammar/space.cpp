@@ -302,10 +302,12 @@ int32_t Space::close() {
 void Space::keep_shortest() {
   meter_.keep(match_cost::sort * int64_t(work_.size()));
   std::vector<std::pair<int32_t, int32_t>> order;  // need, place
+  order.reserve(work_.size());
   for (const Config& config : work_) order.emplace_back(need(config), int32_t(order.size()));
   std::sort(order.begin(), order.end());
   order.resize(max_configs);
   std::vector<Config> shortest;
+  shortest.reserve(max_configs);
   for (const auto& [tokens, place] : order) shortest.push_back(work_[place]);
   work_ = std::move(shortest);
 }
