@@ -167,10 +167,10 @@ ErrorDialect dialect_of(std::string_view target, const ServerConfig& config, con
       target.substr(0, std::min(target.find_first_of("?#"), target.size())), config.url_prefix);
   try {
     const Route* route = path ? router.match("", *path).of_path : nullptr;
-    if (route) return route->options.dialect;
+    return route ? route->options.dialect : ErrorDialect::openai;
   } catch (const RequestError&) {  // it is no path
+    return ErrorDialect::openai;
   }
-  return ErrorDialect::openai;
 }
 
 void admit(const RequestHead& head, const ServerConfig& config, const Router& router,

@@ -262,7 +262,7 @@ TEST_F(Api, EachChoiceBeginsWithTheScoresOfThePrompt) {
         for (const json& value : list) scores[name].push_back(value);
     }
   for (size_t i = 0; i < 3; ++i) {
-    EXPECT_EQ(streamed[i].first, choices[i]["text"]);
+    EXPECT_EQ(streamed[i].first, choices[i]["text"].get<std::string>());
     EXPECT_EQ(streamed[i].second, choices[i]["logprobs"]);
     EXPECT_TRUE(choices[i]["logprobs"]["token_logprobs"][0].is_null());
     EXPECT_EQ(choices[i]["logprobs"]["tokens"][1], choices[0]["logprobs"]["tokens"][1]);

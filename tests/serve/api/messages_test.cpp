@@ -210,7 +210,7 @@ TEST_F(Messages, RefusalsHaveTheirEnvelope) {
   EXPECT_EQ(page["type"], "error");
   EXPECT_EQ(page["error"]["type"], "not_found_error");
   EXPECT_FALSE(page["request_id"].get<std::string>().empty());
-  EXPECT_EQ(reply.field("request-id"), page["request_id"]);
+  EXPECT_EQ(reply.field("request-id"), page["request_id"].get<std::string>());
   json without = ask();
   without.erase("max_tokens");
   expect_refused(path, without, 400, {"max_tokens", "invalid_request_error"});

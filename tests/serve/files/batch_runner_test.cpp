@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <filesystem>
 #include <sstream>
 
@@ -165,8 +166,8 @@ TEST_P(BatchRunnerOn, AnUploadedFileIsAnsweredLineByLine) {
 TEST_P(BatchRunnerOn, OpensFewBatchesOfAKeyAtOnce) {
   start();
   const std::string file = upload(lines(3));
-  std::vector<std::string> ids;
-  for (int i = 0; i < 6; ++i) ids.push_back(make_batch(file));
+  std::array<std::string, 6> ids;
+  for (std::string& id : ids) id = make_batch(file);
   for (int i = 0; i < 4; ++i) wait_for(ids[size_t(i)], "in_progress");
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
   EXPECT_EQ(count("validating"), 2);
