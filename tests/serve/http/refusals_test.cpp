@@ -259,7 +259,7 @@ TEST(Refusals, SpeakTheDialectOfThePath) {
     EXPECT_EQ(reply.status, status) << line;
     const auto body = nlohmann::json::parse(reply.body);
     EXPECT_EQ(body["type"], "error") << line << reply.body;
-    EXPECT_EQ(reply.field("request-id"), body["request_id"]) << line;
+    EXPECT_EQ(reply.field("request-id"), body["request_id"].get<std::string>()) << line;
   }
   const auto ollama = nlohmann::json::parse(refusal("GET /llm/chat", host).body);
   EXPECT_TRUE(ollama["error"].is_string()) << ollama;
