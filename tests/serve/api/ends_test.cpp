@@ -34,7 +34,7 @@ TEST_F(Ends, AnAnswerBesideToolsIsAsLongAsWithout) {
   json body = chat(limits);
   const json without = answer(chat_path, body);
   EXPECT_EQ(without["choices"][0]["finish_reason"], "length");
-  body["tools"] = {tool()};
+  body["tools"] = json::array({tool()});
   const json with = answer(chat_path, body);
   EXPECT_EQ(with["choices"][0]["finish_reason"], "length");
   EXPECT_EQ(with["usage"]["completion_tokens"], 5);
@@ -42,7 +42,7 @@ TEST_F(Ends, AnAnswerBesideToolsIsAsLongAsWithout) {
   EXPECT_EQ(answer(chat_path, body)["usage"]["completion_tokens"], 1);
 
   json message = chat({{"max_tokens", 3}, {"temperature", 0}, {"stop_sequences", json::array()}});
-  message["tools"] = {{{"name", "look"}, {"input_schema", depth_schema()}}};
+  message["tools"] = json::array({{{"name", "look"}, {"input_schema", depth_schema()}}});
   EXPECT_EQ(answer("/v1/messages", message)["stop_reason"], "max_tokens");
   const json response = answer(
       "/v1/responses",
@@ -57,7 +57,7 @@ TEST_F(Ends, AnAnswerBesideToolsIsAsLongAsWithout) {
 TEST_F(Ends, NothingOfAMarkerIsShownWhereALimitCutsIt) {
   start();
   bool cut = false, called = false;
-  for (int limit = 1; limit <= 100; limit += 3) {
+  for (int limit = 1; limit <= 100; limit += 9) {
     const json choice = choice_of(chat({{"max_tokens", limit},
                                         {"seed", limit},
                                         {"tools", {tool()}},
@@ -80,7 +80,7 @@ TEST_F(Ends, AReplyIsBoundOrACallNeverBoth) {
   start();
   const json marker = answer("/tokenize", {{"prompt", "<"}, {"add_special_tokens", false}});
   const std::string begins_call = marker["tokens"][0].dump();
-  for (int seed = 0; seed < 24; ++seed) {
+  for (int seed = 0; seed < 6; ++seed) {
     const bool call = seed % 2 == 1;
     const json choice = choice_of(chat({{"max_tokens", 200},
                                         {"seed", seed},
