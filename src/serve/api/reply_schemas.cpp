@@ -9,6 +9,12 @@ namespace {
 using nlohmann::json;
 using namespace reply_terms;
 
+/// Tokens so far, in every chunk of a stream.
+json counts() {
+  return record(
+      {{"prompt_tokens", whole()}, {"completion_tokens", whole()}, {"total_tokens", whole()}});
+}
+
 void add_usage(SchemaSet& schemas) {
   schemas.add("Usage",
               record({{"prompt_tokens", whole()},
@@ -79,8 +85,7 @@ void add_chat(SchemaSet& schemas) {
                                              {"tool_calls", list(call_delta)}});
   json more = progress_terms();
   more.update(
-      json{{"usage", or_null(any_of({ref("Usage"), record({{"completion_tokens", whole()}})}))},
-           {"timings", ref("Timings")}});
+      json{{"usage", or_null(any_of({ref("Usage"), counts()}))}, {"timings", ref("Timings")}});
   schemas.add("ChatChunk",
               record({{"id", text()},
                       {"object", only("chat.completion.chunk")},
@@ -115,11 +120,11 @@ json completion_fields(json finish_reason) {
 void add_completions(SchemaSet& schemas) {
   json whole_reply = completion_fields(finish_reasons());
   whole_reply["usage"] = ref("Usage");
-  schemas.add("CompletionReply", record(std::move(whole_reply)));
-  const json counts = record(
-      {{"prompt_tokens", whole()}, {"completion_tokens", whole()}, {"total_tokens", whole()}});
+  schemas.add("CompletionReply", record(std::move(whole_reply), {{"timings", ref("Timings")}}));
   json more = progress_terms();
-  more.update(json{{"prompt_index", whole()}, {"usage", any_of({ref("Usage"), counts})}});
+  more.update(json{{"prompt_index", whole()},
+                   {"usage", any_of({ref("Usage"), counts()})},
+                   {"timings", ref("Timings")}});
   schemas.add("CompletionChunk", record(completion_fields(or_null(finish_reasons())), more));
 }
 

@@ -26,9 +26,6 @@ HttpReply tokenize(const std::shared_ptr<ApiContext>& context, const HttpRequest
   const std::shared_ptr<ModelHost> host =
       context->host(http, field<std::string>(body, "model").value_or(""));
   const std::shared_ptr<Bill> bill = context->accounts->admit_free(http);
-  if (!body.contains("messages") && !field<std::string>(body, "prompt") &&
-      !field<std::string>(body, "content"))
-    refuse_param(400, "prompt", "expected prompt, content or messages to be tokenized, got none");
   std::vector<int32_t> ids;
   if (body.contains("messages")) {
     ChatInput input;

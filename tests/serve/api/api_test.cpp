@@ -340,7 +340,6 @@ TEST_F(Api, TokensTemplatesAndModels) {
 TEST_F(Api, FaultsAreNamed) {
   expect_error({{"messages", "hello"}}, 400, "messages", "expected an array");
   expect_error(json::object(), 400, "messages", "");
-  expect_error(json::object(), 400, "prompt", "got none", "/tokenize");
   expect_error(chat({{"temperature", 3}}), 422, "temperature", "at most 2");
   expect_error(chat({{"temperature", "hot"}}), 400, "temperature", "got a string");
   expect_error(chat({{"n", 129}}), 422, "n", "128");
