@@ -22,18 +22,29 @@ bool is_function_name(const std::string& name) {
          });
 }
 
-/// What the reply is bound to: the calls that are allowed, the format that was asked for, or either
-/// of them.
-std::optional<grammar::Grammar> reply_grammar(const ModelHost& host, const ChatJob& job) {
+bool may_call(const ChatJob& job) {
+  return !job.input.tools.empty() && job.tool_choice.kind != ToolChoice::Kind::none;
+}
+
+/// What the reply is bound to, and the field that its cost is told by.
+struct ReplyBound {
+  grammar::Grammar grammar;
+  std::string param;
+};
+
+/// The calls that are allowed, the format that was asked for, or either of them.
+std::optional<ReplyBound> reply_bound(const ModelHost& host, const ChatJob& job) {
   const bool required = job.tool_choice.kind == ToolChoice::Kind::required;
   if (required && job.input.tools.empty())
     refuse_param(422, "tool_choice", "expected tools where tool_choice demands a call, got none");
-  const bool calls = !job.input.tools.empty() && job.tool_choice.kind != ToolChoice::Kind::none;
-  std::optional<grammar::Grammar> bound;
-  if (job.bound && (!calls || required)) bound = job.bound->compile();
-  if (!calls) return bound;
+  if (!may_call(job)) {
+    if (!job.bound) return std::nullopt;
+    return ReplyBound{job.bound->compile(), job.bound->param};
+  }
+  if (required && job.bound) job.bound->compile();  // refused all the same when it is none
+  const bool either = job.bound && !required;
   const ToolForm& form = tool_form_of(host);
-  if (job.bound && !required && form.at_start)
+  if (either && form.at_start)
     refuse_param(422, job.bound->param,
                  "this model's calls are JSON that cannot be told from an answer bound to a form; "
                  "set tool_choice to none or required");
@@ -45,18 +56,15 @@ std::optional<grammar::Grammar> reply_grammar(const ModelHost& host, const ChatJ
       refuse_param(422, "tool_choice", "expected the name of a tool that was declared, got '",
                    printable(job.tool_choice.name, 80), "'");
   }
-  try {
+  return blamed_on("tools", [&] {
     grammar::Builder builder;
-    const grammar::Node replies = tool_replies(
+    const grammar::Node calls = tool_replies(
         builder, form, functions,
-        {.required = required || job.bound.has_value(), .many = job.tool_choice.parallel},
-        host.tokenizer());
-    if (!job.bound || required) return builder.build(replies);
-    return builder.build(builder.choice({job.bound->in(builder), replies}));
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::internal) throw;
-    throw RequestError(422, error.what(), {.param = "tools"});
-  }
+        {.required = required || either, .many = job.tool_choice.parallel}, host.tokenizer());
+    if (!either) return ReplyBound{builder.build(calls), "tools"};
+    return ReplyBound{builder.build(builder.choice({job.bound->in(builder), calls})),
+                      job.bound->param};
+  });
 }
 
 /// While it thinks, a model must find its reasoning before the calls that it led to.
@@ -85,13 +93,8 @@ std::vector<ToolFunction> tool_functions(const ordered_json& tools, bool strict)
       refuse_param(422, where + ".name", "expected 1 to 64 characters of A-Z a-z 0-9 _ - ., got '",
                    printable(one.name, 80), "'");
     if (one.parameters.is_object() && one.parameters.empty()) one.parameters = ordered_json();
-    if (!one.parameters.is_null() && (strict || field<bool>(function, "strict").value_or(false))) {
-      try {
-        grammar::check_strict_schema(one.parameters);
-      } catch (const Error& error) {
-        throw RequestError(422, error.what(), {.param = where + ".parameters"});
-      }
-    }
+    if (!one.parameters.is_null() && (strict || field<bool>(function, "strict").value_or(false)))
+      blamed_on(where + ".parameters", [&] { grammar::check_strict_schema(one.parameters); });
     functions.push_back(std::move(one));
   }
   return functions;
@@ -106,15 +109,13 @@ std::string deepseek_effort(const std::string& asked) {
 
 ChatAnswer start_chat(const ApiContext& context, const HttpRequest& http, ModelHost& host,
                       ChatJob job) {
-  Accounts::check_model(http, job.model, host.name());
   // Refused before the prompt is worked on.
   limits_of(http, context.time_limits, job.request.request_class);
   check_room(host, job.request.tenant);
   const ReplyForm& form = host.reply_form();
   if (job.strict_replay) check_replay(form, job.input);
-  const bool calls = !job.input.tools.empty() && job.tool_choice.kind != ToolChoice::Kind::none;
-  const bool must_call = calls && job.tool_choice.kind == ToolChoice::Kind::required;
-  const std::optional<grammar::Grammar> bound = reply_grammar(host, job);
+  const bool calls = may_call(job);
+  const std::optional<ReplyBound> bound = reply_bound(host, job);
 
   if (!job.input.thinking && job.thinking_budget.value_or(0) > 0) job.input.thinking = true;
   ChatPrompt prompt;
@@ -130,8 +131,7 @@ ChatAnswer start_chat(const ApiContext& context, const HttpRequest& http, ModelH
   GenerateRequest request = std::move(job.request);
   request.prompt = std::move(prompt.tokens);
   if (bound) {
-    const grammar::Constraint constraint =
-        constraint_of(host, *bound, job.bound && !must_call ? job.bound->param : "tools");
+    const grammar::Constraint constraint = constraint_of(host, bound->grammar, bound->param);
     for (ChoiceRequest& choice : request.choices)
       choice.constraint = std::make_shared<GrammarConstraint>(constraint);
   }

@@ -100,9 +100,7 @@ void chat(const std::shared_ptr<ApiContext>& context, Exchange exchange) {
   const std::shared_ptr<ModelHost> host =
       context->host(http, field<std::string>(body, "model").value_or(""));
   ChatJob job = chat_job(*context, *host, http, body);
-  if (!job.input.thinking)
-    job.input.thinking =
-        context->names->thinking_of(field<std::string>(body, "model").value_or(""));
+  if (!job.input.thinking) job.input.thinking = context->names->thinking_of(job.model);
   ChatAnswer started = start_chat(*context, http, *host, std::move(job));
   run_session(chat_reply(answer, host, body, started, context), started);
 }

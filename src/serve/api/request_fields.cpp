@@ -44,17 +44,6 @@ std::map<int32_t, double> logit_bias(const json& body, int64_t vocab) {
   return bias;
 }
 
-/// `work`, the faults of which are the client's and named by `param`.
-template <class Work>
-auto blamed_on(const std::string& param, Work work) {
-  try {
-    return work();
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::internal) throw;
-    throw RequestError(422, error.what(), {.param = param});
-  }
-}
-
 OutputBound regex_bound(const std::string& param, const std::string& pattern) {
   return {param, [pattern](grammar::Builder& b) { return b.regex(pattern); }};
 }

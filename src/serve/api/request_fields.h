@@ -9,6 +9,7 @@
 #include "core/json.h"
 #include "serve/api/bill.h"
 #include "serve/http/message.h"
+#include "serve/http/request_error.h"
 #include "serve/models/model_host.h"
 
 namespace deepseek::serve {
@@ -19,6 +20,20 @@ namespace deepseek::serve {
 /// the field.
 void apply_common_fields(const nlohmann::json& body, const ModelHost& host,
                          GenerateRequest& request);
+
+/// What `work` answers. Its faults are the client's: RequestError 422 with `param`, where they do
+/// not say already whose they are.
+template <class Work>
+auto blamed_on(const std::string& param, Work work) {
+  try {
+    return work();
+  } catch (const RequestError&) {
+    throw;
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::internal) throw;
+    throw RequestError(422, error.what(), {.param = param});
+  }
+}
 
 /// What an answer is bound to, as the client wrote it.
 struct OutputBound {

@@ -108,6 +108,9 @@ TEST_F(Ends, WhatDemandsTheImpossibleIsRefused) {
                  422, {"messages[0].prefix", "user"});
   expect_refused(chat_path, chat({{"continue_final_message", true}}), 422,
                  {"continue_final_message"});
+  json beside = chat({{"tools", json::array({tool()})}, {"response_format", bound()}});
+  beside["response_format"]["json_schema"]["schema"] = {{"type", "strnig"}};
+  expect_refused(chat_path, beside, 422, {"\"response_format.json_schema.schema\"", "strnig"});
   for (const json& wrong : std::vector<json>{{{"store", "a"}},
                                              {{"metadata", json::array()}},
                                              {{"metadata", {{"a", 1}}}},
