@@ -17,6 +17,9 @@ namespace {
 
 std::string prefix(std::string_view where) { return where.empty() ? "" : concat(where, ": "); }
 
+/// Of json, which finds a key among sorted ones.
+constexpr JsonLimits any_keys{.keys = std::numeric_limits<int64_t>::max()};
+
 /// Decided before a document is built.
 void check_shape(std::string_view text, const JsonLimits& limits, ErrorKind kind,
                  std::string_view where) {
@@ -42,9 +45,7 @@ std::string json_error_text(const json::exception& error) {
 
 template <class Json>
 Json parse_json(std::string_view text, ErrorKind kind, std::string_view where) {
-  JsonLimits limits{.depth = max_json_depth};
-  if (std::is_same_v<Json, json>) limits.keys = std::numeric_limits<int64_t>::max();
-  check_shape(text, limits, kind, where);
+  check_shape(text, std::is_same_v<Json, json> ? any_keys : JsonLimits{}, kind, where);
   try {
     return Json::parse(text);
   } catch (const json::exception& error) {
@@ -56,8 +57,7 @@ template json parse_json(std::string_view, ErrorKind, std::string_view);
 template nlohmann::ordered_json parse_json(std::string_view, ErrorKind, std::string_view);
 
 json parse_json_object(std::string_view text, const std::filesystem::path& path) {
-  check_shape(text, {.depth = max_json_depth, .keys = std::numeric_limits<int64_t>::max()},
-              ErrorKind::bad_file, path.string());
+  check_shape(text, any_keys, ErrorKind::bad_file, path.string());
   std::vector<std::set<std::string>> keys_of_open_objects;
   const auto check = [&](int /*depth*/, json::parse_event_t event, json& value) {
     if (event == json::parse_event_t::object_start) keys_of_open_objects.emplace_back();

@@ -10,7 +10,7 @@
 namespace deepseek {
 
 /// Levels that JSON of unknown origin may nest, so that no walk over it runs out of stack.
-inline constexpr int max_json_depth = 200;
+inline constexpr int max_json_depth = JsonLimits{}.depth;
 
 /// Any JSON value of unknown origin. Throws `kind`, naming `where` unless it is empty, for what is
 /// no JSON, for nesting deeper than max_json_depth and, of ordered_json, for objects with more keys

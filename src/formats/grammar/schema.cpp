@@ -11,6 +11,13 @@ namespace deepseek::grammar {
 
 using nlohmann::ordered_json;
 
+Conjunction Conjunction::with_branch(const SchemaPlace& list, size_t index) const {
+  Conjunction branch = *this;
+  branch.decided.insert(list.schema);
+  branch.places.push_back(list.at(index));
+  return branch;
+}
+
 Node SchemaCompiler::nothing() {
   if (!nothing_) {
     Dfa dfa;
@@ -95,9 +102,7 @@ Node SchemaCompiler::alternatives(const SchemaFacets& facets, const Conjunction&
   const SchemaPlace& list = facets.alternatives[0];
   std::vector<Node> options;
   for (size_t i = 0; i < list.schema->size(); ++i) {
-    Conjunction branch = conjunction;
-    branch.decided.insert(list.schema);
-    branch.places.push_back(list.at(i));
+    Conjunction branch = conjunction.with_branch(list, i);
     // Alone, the branch is what any other reference to it is.
     const ordered_json& base = *conjunction.places[0].schema;
     const bool alone = conjunction.places.size() == 1 && conjunction.decided.empty() &&
@@ -206,10 +211,7 @@ std::optional<Node> SchemaCompiler::texts(const Conjunction& conjunction) {
     const SchemaPlace& list = facets.alternatives[0];
     std::vector<Node> options;
     for (size_t i = 0; i < list.schema->size(); ++i) {
-      Conjunction branch = conjunction;
-      branch.decided.insert(list.schema);
-      branch.places.push_back(list.at(i));
-      const std::optional<Node> option = texts(branch);
+      const std::optional<Node> option = texts(conjunction.with_branch(list, i));
       if (!option) return std::nullopt;
       options.push_back(*option);
     }
@@ -285,7 +287,7 @@ Node SchemaCompiler::array(const SchemaFacets& facets) {
 
 ordered_json parse_schema(std::string_view text, const Budget& budget) {
   Meter(budget).check_source(text);
-  constexpr size_t most_keys = 4096;  // of one object: a member is looked for one by one
+  constexpr auto most_keys = size_t(JsonLimits{}.keys);
   std::vector<std::set<std::string>> open;
   const auto check = [&](int depth, ordered_json::parse_event_t event, ordered_json& value) {
     if (depth > budget.depth) Meter::exceeded("depth", depth, budget.depth);

@@ -25,6 +25,9 @@ struct SchemaPlace {
 struct Conjunction {
   std::vector<SchemaPlace> places;
   std::set<const nlohmann::ordered_json*> decided;
+
+  /// The same with entry `index` of `list`, one of its lists of alternatives.
+  Conjunction with_branch(const SchemaPlace& list, size_t index) const;
 };
 
 enum SchemaType : uint8_t {

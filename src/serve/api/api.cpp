@@ -50,13 +50,23 @@ std::string time_text(std::chrono::system_clock::time_point time) {
 }
 
 ordered_json usage_json(const deepseek::Usage& usage) {
-  return {{"prompt_tokens", usage.prompt_tokens},
-          {"completion_tokens", usage.completion_tokens},
-          {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
-          {"prompt_cache_hit_tokens", usage.cached_tokens},
-          {"prompt_cache_miss_tokens", usage.prompt_tokens - usage.cached_tokens},
-          {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}}},
-          {"completion_tokens_details", {{"reasoning_tokens", usage.reasoning_tokens}}}};
+  ordered_json page = counts_json(usage.prompt_tokens, usage.completion_tokens);
+  page.update({{"prompt_cache_hit_tokens", usage.cached_tokens},
+               {"prompt_cache_miss_tokens", usage.prompt_tokens - usage.cached_tokens},
+               {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}}},
+               {"completion_tokens_details", {{"reasoning_tokens", usage.reasoning_tokens}}}});
+  return page;
+}
+
+ordered_json counts_json(int64_t prompt_tokens, int64_t completion_tokens) {
+  return {{"prompt_tokens", prompt_tokens},
+          {"completion_tokens", completion_tokens},
+          {"total_tokens", prompt_tokens + completion_tokens}};
+}
+
+bool wants_timings(const nlohmann::json& body) {
+  return field<bool>(body, "timings_per_token").value_or(false) ||
+         field<bool>(body, "timings").value_or(false);
 }
 
 ordered_json timings_json(const deepseek::Timings& timings, const deepseek::Usage& usage) {

@@ -72,6 +72,10 @@ std::string time_text(std::chrono::system_clock::time_point time);
 
 /// `usage` as DeepSeek's API has it.
 nlohmann::ordered_json usage_json(const deepseek::Usage& usage);
+/// The same of a stream that goes on, as far as it is known.
+nlohmann::ordered_json counts_json(int64_t prompt_tokens, int64_t completion_tokens);
+/// Whether a request asks for `timings`.
+bool wants_timings(const nlohmann::json& body);
 /// `timings`, for who asked for them.
 nlohmann::ordered_json timings_json(const deepseek::Timings& timings, const deepseek::Usage& usage);
 /// `queue_position`: 1 for who is next, and `prompt_progress`.

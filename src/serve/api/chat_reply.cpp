@@ -18,8 +18,7 @@ class ChatReply : public ChatSession {
             const json& body, ChatAnswer& started, const std::shared_ptr<ApiContext>& context)
       : ChatSession(answer, host, started, context, "chatcmpl-"),
         model_(field<std::string>(body, "model").value_or(host->name())),
-        timings_(field<bool>(body, "timings_per_token").value_or(false) ||
-                 field<bool>(body, "timings").value_or(false)) {
+        timings_(wants_timings(body)) {
     if (!field<bool>(body, "stream").value_or(false)) return;
     if (const auto options = body.find("stream_options");
         options != body.end() && options->is_object()) {
@@ -49,9 +48,7 @@ class ChatReply : public ChatSession {
     if (continuous_usage_) {
       int64_t tokens = 0;
       for (const ChatChoice& one : choices_) tokens += one.tokens;
-      page["usage"] = {{"prompt_tokens", prompt_tokens_},
-                       {"completion_tokens", tokens},
-                       {"total_tokens", prompt_tokens_ + tokens}};
+      page["usage"] = counts_json(prompt_tokens_, tokens);
     } else if (include_usage_) {
       page["usage"] = nullptr;
     }

@@ -78,8 +78,7 @@ struct CompletionJob {
         created(unix_time()),
         echo(field<bool>(body, "echo").value_or(false)),
         scored(field<int64_t>(body, "logprobs").has_value()),
-        timings(field<bool>(body, "timings_per_token").value_or(false) ||
-                field<bool>(body, "timings").value_or(false)),
+        timings(wants_timings(body)),
         work(request_class(body)) {
     this->answer->add_headers(this->bill->headers());
     if (!field<bool>(body, "stream").value_or(false)) return;
@@ -225,9 +224,7 @@ class CompletionSession : public ReplySession {
     Choice& choice = choices_[index];
     ordered_json more = ordered_json::object();
     if (job_->continuous_usage)
-      more["usage"] = {{"prompt_tokens", prompt_.size()},
-                       {"completion_tokens", choice.tokens},
-                       {"total_tokens", static_cast<int64_t>(prompt_.size()) + choice.tokens}};
+      more["usage"] = counts_json(static_cast<int64_t>(prompt_.size()), choice.tokens);
     const std::string one = choice_text(
         first_ + index, text, scores.empty() ? "null" : scores_of({scores}, choice.offset), reason);
     job_->answer->send(job_->page({&one, 1}, more));
